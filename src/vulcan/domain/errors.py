@@ -1,0 +1,75 @@
+"""One tree of errors.
+
+VulcanError
+├── UserError             what the person gave can't be used; says what to do next
+├── JobNotFound           no job of that id
+├── ConcurrentAppend      the log moved on under a writer
+├── Fenced                another worker owns the job now
+├── JobBusy               a living worker holds the job
+├── Cancelled             a person cancelled the job
+├── BudgetExceeded        a limit of the job is used up
+├── ModelUnavailable      the model's service does not answer usably
+├── SandboxUnavailable    no sandbox that is strong enough can be had
+├── ToolError             a tool call failed; the text is for the model
+└── EffectFailed          an outward effect was refused
+"""
+
+from __future__ import annotations
+
+
+class VulcanError(Exception):
+    """Root of every error that Vulcan raises on purpose.
+
+    Args:
+        message: what happened.
+        hint: what the person can do next; empty where nothing helps.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UserError(VulcanError):
+    """What the person gave can't be used."""
+
+
+class JobNotFound(VulcanError):  # noqa: N818 - the field's words; the root says it is an error
+    """There is no job of that id."""
+
+
+class ConcurrentAppend(VulcanError):  # noqa: N818
+    """The log's last sequence number is not the one that the writer expected."""
+
+
+class Fenced(VulcanError):  # noqa: N818
+    """Another worker started on the job after this one; this one must stop."""
+
+
+class JobBusy(VulcanError):  # noqa: N818
+    """A worker that is alive holds the job."""
+
+
+class Cancelled(VulcanError):  # noqa: N818
+    """A person cancelled the job while it ran."""
+
+
+class BudgetExceeded(VulcanError):  # noqa: N818
+    """A limit of the job is used up; the next model call is not made."""
+
+
+class ModelUnavailable(VulcanError):  # noqa: N818
+    """The model's service does not answer, or not in a usable form, after bounded tries."""
+
+
+class SandboxUnavailable(VulcanError):  # noqa: N818
+    """No sandbox that is strong enough can be had on this machine."""
+
+
+class ToolError(VulcanError):
+    """A tool call failed; the message is written for the model to read."""
+
+
+class EffectFailed(VulcanError):  # noqa: N818
+    """An outward effect was tried and refused."""

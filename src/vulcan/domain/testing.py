@@ -1,0 +1,143 @@
+"""The CodeTesting aggregate: test cases, their results, and how strongly a red proves something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vulcan.domain.generation import CodeArtifact
+
+
+class Outcome(StrEnum):
+    """How one test ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    NOT_RUN = "not run"
+
+
+class RedGrade(StrEnum):
+    """How a new test ended on the base commit, graded by what that proves.
+
+    A: an assertion of the test, or an exception of the product's own code, failed: the behaviour is missing.
+    B: a name or parameter that the change adds was absent: counts only if the test also fails on emptied bodies.
+    C: the test could not be collected or its fixture broke: proves nothing.
+    F: the test passes without the change: proves nothing.
+    """
+
+    ASSERTION = "A"
+    ABSENT = "B"
+    BROKEN = "C"
+    PASSES = "F"
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """A new test, tied to the criteria that it shows; `id` is a pytest node id without parameters."""
+
+    __test__ = False
+    id: str
+    criteria: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """How one test ended in one run; `duration` in seconds; `message` is the last lines of a failure."""
+
+    __test__ = False
+    id: str
+    outcome: Outcome
+    duration: float = 0.0
+    exception: str = ""
+    is_assert: bool = False
+    in_test: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """All results of one run.
+
+    Attributes:
+        exit_code: pytest's own; 0 all passed, 1 some failed, 5 nothing collected; negative for a signal.
+        note: why the run as a whole is not usable (timed out, crashed, report missing); empty if it is.
+    """
+
+    __test__ = False
+    results: tuple[TestResult, ...]
+    exit_code: int
+    duration: float = 0.0
+    note: str = ""
+
+    def by_id(self) -> dict[str, TestResult]:
+        """Results by node id."""
+        return {result.id: result for result in self.results}
+
+
+@dataclass(frozen=True, slots=True)
+class RedGreen:
+    """What a new test showed on the base and on the change."""
+
+    test: str
+    grade: RedGrade
+    red_reason: str
+    green: bool
+    kills_empty_body: bool | None = None
+
+    @property
+    def proves(self) -> bool:
+        """Whether this test is red without the change for a reason that counts, and green with it."""
+        strong = self.grade is RedGrade.ASSERTION
+        weak_but_sharp = self.grade is RedGrade.ABSENT and self.kills_empty_body is True
+        return self.green and (strong or weak_but_sharp)
+
+
+@dataclass(frozen=True, slots=True)
+class TestCoverage:
+    """Lines of the change that new tests ran; `percent` is None where it was not measured."""
+
+    __test__ = False
+    covered: int = 0
+    changed: int = 0
+
+    @property
+    def percent(self) -> float | None:
+        """Covered share of the changed lines, 0 to 100."""
+        return None if self.changed == 0 else 100.0 * self.covered / self.changed
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTesting:
+    """The tests of a change: the files the author wrote and the cases tied to criteria."""
+
+    cases: tuple[TestCase, ...]
+    artifacts: tuple[CodeArtifact, ...]
+    commit: str
+    round: int
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """Everything that `run_tests` saw, in clean checkouts.
+
+    Attributes:
+        base: existing tests on the base commit.
+        existing: the base commit's tests laid over the change.
+        new: the new tests on the change.
+        red_green: one entry a new test.
+        sandbox: which sandbox held the runs.
+        environment: digest of the prepared dependencies.
+    """
+
+    __test__ = False
+    base: TestRun
+    existing: TestRun
+    new: TestRun
+    red_green: tuple[RedGreen, ...]
+    coverage: TestCoverage
+    sandbox: str
+    environment: str
+    commit: str
