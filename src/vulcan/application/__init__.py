@@ -1,0 +1,1 @@
+"""Use cases: knows the domain and the ports, nothing outside."""

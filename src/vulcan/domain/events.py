@@ -1,0 +1,318 @@
+"""Every event, in the past tense. A job is nothing but its events.
+
+An event's name in the log is its class name. `VERSION` of a class goes up when its fields change meaning or are
+renamed; `vulcan.domain.codec.UPCASTERS` then turns the old payload into the new one. A field that is only added
+gets a default and needs neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from vulcan.domain.budget import Budget, Usage
+from vulcan.domain.evidence import Finding, Verdict
+from vulcan.domain.generation import CodeGeneration
+from vulcan.domain.policy import ReviewPolicy
+from vulcan.domain.requirements import Requirement
+from vulcan.domain.testing import CodeTesting, TestReport
+
+
+class Stage(StrEnum):
+    """The stages of the pipeline, in their order."""
+
+    ANALYZE = "analyze"
+    GENERATE = "generate"
+    VALIDATE = "validate"
+    WRITE_TESTS = "write_tests"
+    RUN_TESTS = "run_tests"
+    JUDGE = "judge"
+    DELIVER = "deliver"
+    FOLLOW_CI = "follow_ci"
+    RELEASE = "release"
+
+
+class JobOutcome(StrEnum):
+    """How a job ended."""
+
+    DONE = "done"
+    NOT_PROVEN = "not proven"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process that works on a job; `started` (clock ticks since boot) tells a reused pid apart."""
+
+    host: str
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    VERSION: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequested(Event):
+    """A person gave an instruction."""
+
+    instruction: str
+    repository: str
+    base_commit: str
+    base_branch: str
+    model: str
+    budget: Budget
+    policy: ReviewPolicy
+    requested_by: str = ""
+    notes: tuple[str, ...] = ()
+    ask: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStarted(Event):
+    """A worker took the job; an older worker that is still there is fenced off by this."""
+
+    worker: Worker
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted(Event):
+    """Work on a stage began (again)."""
+
+    stage: Stage
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed(Event):
+    """A stage could not go on; `vulcan resume` tries it again."""
+
+    stage: Stage
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPaused(Event):
+    """The worker let the job go (Ctrl-C, SIGTERM)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementsAnalyzed(Event):
+    """The instruction became numbered criteria."""
+
+    requirement: Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class ClarificationRequested(Event):
+    """The job waits for answers that the repository does not hold."""
+
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClarificationAnswered(Event):
+    """A person answered."""
+
+    answer: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReplied(Event):
+    """A model's reply, recorded before anything is done with it; `payload` is a blob's digest."""
+
+    key: str
+    agent: str
+    model: str
+    usage: Usage
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled(Event):
+    """A tool's result, recorded before the model is asked again; `payload` is a blob's digest."""
+
+    key: str
+    agent: str
+    tool: str
+    summary: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceSnapshotted(Event):
+    """The workspace's files are stored as a tree."""
+
+    tree: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGenerated(Event):
+    """The coder's change is committed."""
+
+    generation: CodeGeneration
+
+
+@dataclass(frozen=True, slots=True)
+class CodeValidated(Event):
+    """Static checks and review of the change; only findings that the base does not have."""
+
+    findings: tuple[Finding, ...]
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class TestsGenerated(Event):
+    """The test author's tests are committed."""
+
+    __test__: ClassVar[bool] = False
+    testing: CodeTesting
+    rejected: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestsRun(Event):
+    """Everything was run in clean checkouts."""
+
+    __test__: ClassVar[bool] = False
+    report: TestReport
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceJudged(Event):
+    """The verdict, a pure function of the results."""
+
+    verdict: Verdict
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class EffectIntended(Event):
+    """An outward effect is about to be tried."""
+
+    key: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDone(Event):
+    """An outward effect is known to have happened; `result` is what its look-up finds."""
+
+    key: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchPushed(Event):
+    """The work is on a branch."""
+
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestOpened(Event):
+    """The pull request carries the evidence (opened, or brought up to date)."""
+
+    number: int
+    url: str
+    title: str
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFinished(Event):
+    """The forge ran the project's checks."""
+
+    id: str
+    commit: str
+    passed: bool
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested(Event):
+    """An act waits for a person; `digest` binds the approval to this act on this commit."""
+
+    action: str
+    commit: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGranted(Event):
+    """A person approved."""
+
+    digest: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Event):
+    """The pull request is merged."""
+
+    number: int
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePublished(Event):
+    """A merge is tagged and has notes."""
+
+    tag: str
+    commit: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent(Event):
+    """A limit is used up; the job waits for a larger one."""
+
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRaised(Event):
+    """A person gave the job more."""
+
+    budget: Budget
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled(Event):
+    """A person ended the job."""
+
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobUndone(Event):
+    """What the job made in the user's repository and the forge is removed."""
+
+    removed: tuple[str, ...]
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished(Event):
+    """The job has ended; `next_steps` tells the person what to do now."""
+
+    outcome: JobOutcome
+    reason: str
+    next_steps: str = ""
+
+
+EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}
