@@ -159,9 +159,10 @@ class WorkspaceSnapshotted(Event):
 
 @dataclass(frozen=True, slots=True)
 class CodeGenerated(Event):
-    """The coder's change is committed."""
+    """The coder's change is committed; `tests_commit` is the earlier rounds' tests laid on top of it."""
 
     generation: CodeGeneration
+    tests_commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,12 @@ def _snapshotted(job: Job, event: WorkspaceSnapshotted, at: float) -> Job:
 
 def _generated(job: Job, event: CodeGenerated, at: float) -> Job:
     del at
-    return replace(job, generation=event.generation, due=Stage.VALIDATE, verdict=None, pipeline=None)
+    testing = job.testing
+    if testing is not None and event.tests_commit:
+        testing = replace(testing, commit=event.tests_commit)
+    return replace(
+        job, generation=event.generation, testing=testing, due=Stage.VALIDATE, verdict=None, pipeline=None
+    )
 
 
 def _validated(job: Job, event: CodeValidated, at: float) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,11 @@ class RedGrade(StrEnum):
     ABSENT = "B"
     BROKEN = "C"
     PASSES = "F"
+
+
+def without_parameters(node_id: str) -> str:
+    """The node id of the test function that a parametrised test belongs to."""
+    return node_id.split("[", 1)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,20 @@ class TestRun:
     def by_id(self) -> dict[str, TestResult]:
         """Results by node id."""
         return {result.id: result for result in self.results}
+
+    def of(self, test: str) -> tuple[TestResult, ...]:
+        """Results of a test function, one a parameter set; none if it was not collected."""
+        return tuple(result for result in self.results if without_parameters(result.id) == test)
+
+    def passes(self, test: str) -> bool:
+        """Whether a test function ran and every parameter set of it passed."""
+        outcomes = {result.outcome for result in self.of(test)}
+        return Outcome.PASSED in outcomes and outcomes <= {Outcome.PASSED, Outcome.SKIPPED}
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """Number of results by outcome."""
+        return dict(Counter(result.outcome for result in self.results))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +150,8 @@ class TestReport:
         red_green: one entry a new test.
         sandbox: which sandbox held the runs.
         environment: digest of the prepared dependencies.
+        altered: existing tests whose code the change alters or removes, as node ids without parameters.
+        missing: new tests that were declared but that no run collected.
     """
 
     __test__ = False
@@ -141,3 +163,5 @@ class TestReport:
     sandbox: str
     environment: str
     commit: str
+    altered: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -1,0 +1,6 @@
+"""The gates: small modules of one shape, `judge(case) -> GateResult`, all pure."""
+
+from vulcan.domain.gates.case import Case, Gate
+from vulcan.domain.gates.verdict import GATES, judge
+
+__all__ = ["GATES", "Case", "Gate", "judge"]

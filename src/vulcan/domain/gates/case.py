@@ -1,0 +1,32 @@
+"""What a gate judges, and the shape that every gate has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vulcan.domain.evidence import Finding, GateResult
+from vulcan.domain.generation import CodeGeneration
+from vulcan.domain.requirements import Requirement
+from vulcan.domain.testing import CodeTesting, TestReport, without_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that is known about a change; `earlier` are the findings of the round before."""
+
+    requirement: Requirement
+    generation: CodeGeneration
+    testing: CodeTesting
+    report: TestReport
+    static: tuple[Finding, ...] = ()
+    earlier: tuple[Finding, ...] = ()
+
+    def may_change(self, test: str) -> bool:
+        """Whether the requirement itself changes what an existing test expects (node id or its file)."""
+        name = without_parameters(test)
+        path = name.split("::", 1)[0]
+        return any(allowed in (name, path, test) for allowed in self.requirement.changed_tests)
+
+
+Gate = Callable[[Case], GateResult]

@@ -1,0 +1,41 @@
+"""Every new test is red without the change, for a reason that counts, and green with it."""
+
+from __future__ import annotations
+
+from vulcan.domain.evidence import Finding, GateResult, Owner
+from vulcan.domain.gates.case import Case
+from vulcan.domain.testing import RedGrade, RedGreen
+
+NAME = "red-green"
+
+ADVICE = {
+    RedGrade.PASSES: (
+        "passes without the change, so it proves nothing. Make it assert what is different after the change, "
+        "or remove it (existing behaviour is covered by the existing tests)."
+    ),
+    RedGrade.BROKEN: (
+        "can't be collected or set up without the change, so its red proves nothing. "
+        "Import what the change adds inside the test function, and keep fixtures free of it."
+    ),
+    RedGrade.ABSENT: (
+        "fails without the change only because a name or parameter is absent, and it still passes when the bodies "
+        "of the changed functions are emptied. Assert on the values that the new code returns or its effects."
+    ),
+}
+
+
+def judge(case: Case) -> GateResult:
+    """Grades of all new tests; one that proves nothing goes back to its author."""
+    entries = case.report.red_green
+    findings = tuple(_finding(e) for e in entries if e.green and not e.proves)
+    proving = [e for e in entries if e.proves]
+    grades = ", ".join(f"{sum(e.grade is g for e in entries)} {g.value}" for g in RedGrade)
+    detail = f"{len(proving)} of {len(entries)} new tests prove the change (grades: {grades})"
+    if not entries:
+        findings = (Finding(NAME, Owner.TEST_AUTHOR, "There are no new tests. Write them."),)
+    return GateResult(NAME, len(proving) == len(entries) > 0, detail, findings)
+
+
+def _finding(entry: RedGreen) -> Finding:
+    reason = f"\nOn the base it ended with: {entry.red_reason}" if entry.red_reason else ""
+    return Finding(NAME, Owner.TEST_AUTHOR, f"{entry.test} {ADVICE[entry.grade]}{reason}", path=entry.test)
