@@ -1,0 +1,38 @@
+"""The intent journal of outward effects: announced, looked up, tried, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from vulcan.application.joblog import JobLog
+from vulcan.domain.events import EffectDone, EffectIntended
+
+
+async def perform(
+    log: JobLog,
+    key: str,
+    what: str,
+    *,
+    look_up: Callable[[], Awaitable[str]],
+    act: Callable[[], Awaitable[str]],
+) -> str:
+    """Make an outward effect happen exactly once, over any number of kills.
+
+    Args:
+        key: made of stage and effect (and the commit it is for), never of the attempt.
+        what: the effect in words, for people.
+        look_up: says what the effect's result is if it already happened, else an empty string.
+        act: makes it happen and says its result.
+    """
+    done = (log.job.effects_done or {}).get(key)
+    if done is not None:
+        return done
+    result = ""
+    if key in log.job.effects_intended:
+        result = await look_up()
+    else:
+        log.append(EffectIntended(key, what))
+    if not result:
+        result = await act()
+    log.append(EffectDone(key, result))
+    return result

@@ -1,0 +1,152 @@
+"""One job's log as its worker sees it: append first, then act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vulcan.application.ports import BlobStore, Clock, EventStore, Observer, StoredEvent
+from vulcan.domain.budget import Usage
+from vulcan.domain.errors import BudgetExceeded, Cancelled, ConcurrentAppend, Fenced, JobNotFound
+from vulcan.domain.events import (
+    Event,
+    JobCancelled,
+    JobUndone,
+    ModelReplied,
+    ToolCalled,
+    WorkspaceSnapshotted,
+    WorkStarted,
+)
+from vulcan.domain.job import Job
+
+Snapshot = Callable[[], str]
+
+CHANGING_TOOLS = frozenset({"edit", "write"})
+"""Tools after which the workspace is worth a snapshot before the model is asked again."""
+
+
+class JobLog:
+    """The events of one job, folded; the only way in which a worker appends.
+
+    Args:
+        observers: told of each event that this worker appends or reads.
+    """
+
+    def __init__(
+        self, job: str, store: EventStore, blobs: BlobStore, clock: Clock, observers: Sequence[Observer] = ()
+    ) -> None:
+        self.id = job
+        self.job = Job()
+        self.clock = clock
+        self._store, self._blobs, self._observers = store, blobs, observers
+        self._epoch = 0
+        self._recorded: dict[str, str] = {}
+        self.refresh()
+
+    @classmethod
+    def existing(
+        cls, job: str, store: EventStore, blobs: BlobStore, clock: Clock, observers: Sequence[Observer] = ()
+    ) -> JobLog:
+        """The log of a job that must exist; raises `JobNotFound` else."""
+        log = cls(job, store, blobs, clock, observers)
+        if log.job.request is None:
+            raise JobNotFound(f"there is no job {job}", hint="List the jobs with: vulcan jobs")
+        return log
+
+    def refresh(self) -> list[StoredEvent]:
+        """Read what others appended."""
+        fresh = self._store.read(self.id, self.job.seq)
+        self._take(fresh)
+        return fresh
+
+    def append(self, *events: Event) -> None:
+        """Append, and fold what was appended.
+
+        What another process appends meanwhile (an answer, an approval) is taken in first.
+
+        Raises:
+            Fenced: another worker took the job.
+            Cancelled: a person cancelled it.
+        """
+        while True:
+            try:
+                self._take(self._store.append(self.id, self.job.seq, events))
+            except ConcurrentAppend:
+                self._stop_if_taken(self.refresh())
+            else:
+                return
+
+    def claim(self, event: WorkStarted) -> None:
+        """Take the job; from now on an append of this worker fails once another worker has claimed it."""
+        self._epoch = event.epoch
+        self.append(event)
+
+    def listen(self) -> None:
+        """Take in what people and other workers said; raises as `append` does."""
+        self._stop_if_taken(self.refresh())
+
+    def _take(self, stored: Sequence[StoredEvent]) -> None:
+        for entry in stored:
+            self.job = self.job.apply(entry.event, entry.at)
+            if isinstance(entry.event, ModelReplied | ToolCalled):
+                self._recorded[entry.event.key] = entry.event.payload
+            for observer in self._observers:
+                observer.saw(entry)
+
+    def _stop_if_taken(self, fresh: Sequence[StoredEvent]) -> None:
+        for entry in fresh:
+            if isinstance(entry.event, WorkStarted) and entry.event.epoch != self._epoch:
+                raise Fenced(f"another worker took job {self.id}")
+            if isinstance(entry.event, JobCancelled | JobUndone):
+                raise Cancelled(f"job {self.id} was cancelled")
+
+    # ------------------------------------------------------------------------------------- payloads
+
+    def keep(self, text: str) -> str:
+        """Store a large text; returns its digest."""
+        return self._blobs.put(text.encode(errors="surrogateescape"))
+
+    def kept(self, digest: str) -> str:
+        """The text of a digest."""
+        return self._blobs.get(digest).decode(errors="surrogateescape")
+
+    def payload(self, key: str) -> str | None:
+        """What was recorded under `key` by a model reply or tool call."""
+        digest = self._recorded.get(key)
+        return None if digest is None else self.kept(digest)
+
+
+class JobCalls:
+    """The `CallJournal` of one stage: replies and results become events before the next step.
+
+    Args:
+        snapshot: stores the workspace and returns the tree's id; called when tools changed files.
+    """
+
+    def __init__(self, log: JobLog, snapshot: Snapshot | None = None) -> None:
+        self._log = log
+        self._snapshot = snapshot
+        self._changed = False
+
+    def recorded(self, key: str) -> str | None:
+        """The payload recorded under `key`, or None."""
+        return self._log.payload(key)
+
+    def record_reply(self, key: str, agent: str, model: str, usage: Usage, payload: str) -> None:
+        """Append a model's reply."""
+        self._log.append(ModelReplied(key, agent, model, usage, self._log.keep(payload)))
+
+    def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
+        """Append a tool's result."""
+        self._changed = self._changed or tool in CHANGING_TOOLS
+        self._log.append(ToolCalled(key, agent, tool, summary, self._log.keep(payload)))
+
+    def check_budget(self) -> None:
+        """Take in what people said, snapshot what changed, and stop where a limit is used up."""
+        self._log.listen()
+        if self._changed and self._snapshot is not None:
+            self._log.append(WorkspaceSnapshotted(self._snapshot()))
+            self._changed = False
+        job = self._log.job
+        spent = job.budget.exceeded(job.usage, job.seconds_worked(self._log.clock.now()))
+        if spent:
+            raise BudgetExceeded(spent)

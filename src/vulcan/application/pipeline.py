@@ -1,0 +1,104 @@
+"""Runs the stages in the order that `Job.next_stage()` gives."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vulcan.application.joblog import JobLog
+from vulcan.application.ports import BlobStore, Clock, EventStore, Observer
+from vulcan.domain.errors import BudgetExceeded, Cancelled, Fenced, JobBusy, VulcanError
+from vulcan.domain.events import BudgetSpent, JobPaused, Stage, StageFailed, StageStarted, Worker, WorkStarted
+from vulcan.domain.job import Ended, Next
+
+StageFunction = Callable[[JobLog], Awaitable[None]]
+WorkerAlive = Callable[[Worker], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who this worker is, and how it tells whether another one on this machine still lives."""
+
+    worker: Worker
+    alive: WorkerAlive
+
+
+class Pipeline:
+    """Claims a job and runs one stage at a time; engines decide when."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        blobs: BlobStore,
+        clock: Clock,
+        stages: Mapping[Stage, StageFunction],
+        lease: Lease,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._store, self._blobs, self._clock = store, blobs, clock
+        self._stages, self._lease, self._observers = stages, lease, observers
+        self._logs: dict[str, JobLog] = {}
+
+    async def claim(self, job: str) -> None:
+        """Become the job's worker.
+
+        Raises:
+            JobBusy: a living process works on it.
+        """
+        log = JobLog.existing(job, self._store, self._blobs, self._clock, self._observers)
+        holder = log.job.worker
+        mine = self._lease.worker
+        if holder is not None and holder != mine and self._lease.alive(holder):
+            raise JobBusy(
+                f"job {job} is being worked on by process {holder.pid} on {holder.host}",
+                hint=f"Follow it with: vulcan show {job} --follow",
+            )
+        self._logs[job] = log
+        if not isinstance(log.job.next_stage(), Ended):
+            log.claim(WorkStarted(mine, log.job.epoch + 1))
+
+    def next(self, job: str) -> Next:
+        """What comes next for a claimed job."""
+        return self._logs[job].job.next_stage()
+
+    def place(self, job: str) -> tuple[Stage | None, int]:
+        """The stage last started and the round, to see whether work moves."""
+        state = self._logs[job].job
+        return state.stage, state.round
+
+    async def advance(self, job: str) -> None:
+        """Run the due stage once. What it can't do becomes an event; only fencing and bugs in here raise."""
+        log = self._logs[job]
+        stage = log.job.next_stage()
+        if not isinstance(stage, Stage):
+            return
+        try:
+            log.append(StageStarted(stage, log.job.round))
+            before = log.job.seq
+            await self._stages[stage](log)
+            if log.job.seq == before:
+                log.append(StageFailed(stage, "the stage ended without a result"))
+        except BudgetExceeded as error:
+            log.append(BudgetSpent(error.message))
+        except Cancelled:
+            return
+        except Fenced:
+            raise
+        except VulcanError as error:
+            log.append(StageFailed(stage, error.message, error.hint))
+        except Exception as error:  # noqa: BLE001 - the stage boundary: a bug must not lose the job
+            log.keep(traceback.format_exc())
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error} ({where.filename.rsplit('/', 1)[-1]}:{where.lineno})"
+            log.append(StageFailed(stage, reason, "This is a bug in Vulcan; the job can be resumed."))
+
+    async def release(self, job: str, reason: str) -> None:
+        """Let the job go; its work is safe and `vulcan resume` goes on."""
+        log = self._logs.get(job)
+        if log is None or isinstance(log.job.next_stage(), Ended):
+            return
+        try:
+            log.append(JobPaused(reason))
+        except (Fenced, Cancelled):
+            return
