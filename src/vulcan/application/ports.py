@@ -283,6 +283,44 @@ class Reviewer(Protocol):
         """Objections; an empty tuple says nothing about correctness."""
 
 
+class OpenWorkspace(Protocol):
+    """A job's workspace while a stage works in it."""
+
+    @property
+    def files(self) -> Workspace:
+        """Files and commands for an agent."""
+
+    def snapshot(self) -> str:
+        """Store the files as a tree; returns its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A clean checkout with the project's environment; thrown away after use."""
+
+    path: Path
+    environment: PreparedEnvironment
+
+
+class Checkouts(Protocol):
+    """Directories of a job: the agents' workspace and clean checkouts that no agent ever sees."""
+
+    def workspace(
+        self, job: str, key: str, start: str, resume_tree: str
+    ) -> AbstractAsyncContextManager[OpenWorkspace]:
+        """The workspace for one stage and round (`key`), fresh from commit `start`.
+
+        If it was already opened under the same key before a kill, its files stay as they are, or are put back
+        to `resume_tree` where that is not empty.
+        """
+
+    def clean(self, job: str, commit: str) -> AbstractAsyncContextManager[Checkout]:
+        """A clean checkout of a commit or tree."""
+
+    def remove(self, job: str) -> None:
+        """Remove all directories of the job."""
+
+
 # ---------------------------------------------------------------------------------- version control
 
 
@@ -487,11 +525,12 @@ class TestRequest:
 
 @dataclass(frozen=True, slots=True)
 class TestRunResult:
-    """A run, the new test ids' lines hit by path (where asked), and what could not be done."""
+    """A run and, by path where asked, which lines ran and which lines hold statements."""
 
     __test__ = False
     run: TestRun
     lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    statements: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class TestRunner(Protocol):
@@ -503,6 +542,16 @@ class TestRunner(Protocol):
         """Run and report; a crash or time-out of the run is a note in the result, not an error."""
 
 
+@dataclass(frozen=True, slots=True)
+class TestChanges:
+    """Test functions by what happened to their code; node ids without parameters."""
+
+    __test__ = False
+    new: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
 class CodeInspector(Protocol):
     """Reads a project's source in a box (parsing hostile text is not the host's business)."""
 
@@ -512,8 +561,8 @@ class CodeInspector(Protocol):
     async def changed_functions(self, base: Path, head: Path, paths: Sequence[str]) -> tuple[str, ...]:
         """Functions new or different at head, as `path::qualified.name`."""
 
-    async def changed_tests(self, base: Path, head: Path, paths: Sequence[str]) -> tuple[str, ...]:
-        """Test functions new or different at head, as node ids without parameters."""
+    async def compare_tests(self, base: Path, head: Path, paths: Sequence[str]) -> TestChanges:
+        """Test functions that differ between two checkouts, as node ids without parameters."""
 
 
 class StaticChecks(Protocol):

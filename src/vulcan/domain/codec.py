@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import EVENT_TYPES, Event
@@ -53,7 +53,7 @@ def decode_event(name: str, version: int, payload: Payload) -> Event:
     while version < cls.VERSION:
         payload = UPCASTERS[name, version](payload)
         version += 1
-    event: Event = decoder(cls)(payload)
+    event: Event = decoder(cast("Hashable", cls))(payload)
     return event
 
 
@@ -75,7 +75,7 @@ def decoder(annotation: Any) -> Callable[[Any], Any]:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return {member.value: member for member in annotation}.__getitem__
     if dataclasses.is_dataclass(annotation):
-        return _dataclass_decoder(typing.cast("type[Any]", annotation))
+        return _dataclass_decoder(cast("type[Any]", annotation))
     return _same
 
 

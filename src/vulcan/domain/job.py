@@ -97,6 +97,7 @@ class Job:
     due: Stage = Stage.ANALYZE
     round: int = 1
     stage: Stage | None = None
+    stage_round: int = 0
     waiting: Waiting | None = None
     outcome: JobOutcome | None = None
     reason: str = ""
@@ -109,6 +110,7 @@ class Job:
     report: TestReport | None = None
     verdict: Verdict | None = None
     findings: tuple[Finding, ...] = ()
+    earlier: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     history: tuple[str, ...] = ()
     effects_intended: frozenset[str] = frozenset()
@@ -136,13 +138,18 @@ class Job:
         return self.due
 
     @property
-    def head_commit(self) -> str:
+    def newest_commit(self) -> str:
         """The newest commit of the change: the tests' if there are any, else the code's, else the base."""
-        if self.testing is not None and self.due not in (Stage.VALIDATE, Stage.WRITE_TESTS):
+        if self.testing is not None:
             return self.testing.commit
         if self.generation is not None:
             return self.generation.metadata.commit
         return self.request.base_commit if self.request else ""
+
+    @property
+    def resume_tree(self) -> str:
+        """The tree to put the workspace back to after a kill; empty where it is right as it lies."""
+        return self.tree if self.tree_is_current else ""
 
     @property
     def proven(self) -> bool:
@@ -201,14 +208,13 @@ def _wait(job: Job, at: float, waiting: Waiting) -> Job:
 
 def _end(job: Job, at: float, outcome: JobOutcome, reason: str = "", next_steps: str = "") -> Job:
     stopped = _stop_clock(job, at)
-    return replace(
-        stopped, outcome=outcome, reason=reason, next_steps=next_steps, worker=None, waiting=None
-    )
+    return replace(stopped, outcome=outcome, reason=reason, next_steps=next_steps, worker=None, waiting=None)
 
 
 def _send_back(job: Job, findings: tuple[Finding, ...], note: str) -> Job:
     """Another round for whoever owns the findings, or delivery as unproven work when rounds are used up."""
     history = (*job.history, note)
+    job = replace(job, earlier=findings)
     if job.round >= job.budget.rounds:
         return replace(job, findings=findings, history=history, due=Stage.DELIVER)
     to_coder = any(f.owner is Owner.CODER for f in findings)
@@ -270,7 +276,9 @@ def _validated(job: Job, event: CodeValidated, at: float) -> Job:
     blocking = _blocking(event.findings)
     job = replace(job, warnings=tuple(f for f in event.findings if f not in blocking))
     if blocking:
-        return _send_back(job, blocking, f"round {job.round}: {len(blocking)} findings of static checks or review")
+        return _send_back(
+            job, blocking, f"round {job.round}: {len(blocking)} findings of static checks or review"
+        )
     mended = job.testing is not None and not any(f.owner is Owner.TEST_AUTHOR for f in job.findings)
     return replace(job, due=Stage.RUN_TESTS if mended else Stage.WRITE_TESTS)
 
@@ -368,7 +376,9 @@ def _budget_raised(job: Job, event: BudgetRaised, at: float) -> Job:
 
 def _stage_started(job: Job, event: StageStarted, at: float) -> Job:
     del at
-    return replace(job, stage=event.stage)
+    if (event.stage, event.round) == (job.stage, job.stage_round):
+        return job
+    return replace(job, stage=event.stage, stage_round=event.round, tree="", tree_is_current=False)
 
 
 def _stage_failed(job: Job, event: StageFailed, at: float) -> Job:

@@ -23,7 +23,9 @@ def judge(case: Case) -> GateResult:
     findings = [_broken(test, now.get(test)) for test in broken[:SHOWN]]
     findings += [_altered(test) for test in altered[:SHOWN]]
     if len(broken) > SHOWN:
-        findings.append(Finding(NAME, Owner.CODER, f"... and {len(broken) - SHOWN} more existing tests fail."))
+        findings.append(
+            Finding(NAME, Owner.CODER, f"... and {len(broken) - SHOWN} more existing tests fail.")
+        )
     allowed = {without_parameters(t) for t in passed if case.may_change(t) and not _still_passes(now.get(t))}
     detail = f"{len(passed) - len(broken)} of {len(passed)} that passed before still pass"
     failing_before = sum(1 for r in base.results if r.outcome in (Outcome.FAILED, Outcome.ERROR))

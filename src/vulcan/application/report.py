@@ -1,0 +1,146 @@
+"""The evidence report: markdown for people, JSON for machines; both from the job alone."""
+
+from __future__ import annotations
+
+import json
+
+from vulcan.application.commits import requirement_of, subject
+from vulcan.domain.budget import Usage
+from vulcan.domain.codec import encode
+from vulcan.domain.evidence import Verdict
+from vulcan.domain.job import Job
+from vulcan.domain.testing import RedGreen
+
+MARK = {True: "✅", False: "❌"}
+
+
+def pull_request_body(job_id: str, job: Job) -> str:
+    """The body of the pull request: what was asked, what proves it, what it cost."""
+    requirement = requirement_of(job)
+    parts = [_headline(job), f"**Asked:** {_quoted(job.request.instruction if job.request else '')}"]
+    parts.append(_criteria(job))
+    if job.verdict is not None:
+        parts.append(_gates(job.verdict))
+    if job.report is not None:
+        parts.append(_runs(job))
+    if requirement.assumptions:
+        lines = "\n".join(f"- {a.id}: {a.text}" for a in requirement.assumptions)
+        parts.append(f"### Assumptions\n{lines}")
+    if job.warnings:
+        parts.append("### Warnings\n" + "\n".join(f"- {w.gate}: {w.text} ({w.path})" for w in job.warnings))
+    if not job.proven:
+        parts.append(_tried(job))
+    parts.append(f"### Cost\n{_cost(job)}")
+    parts.append(f"Vulcan-Job: {job_id}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _headline(job: Job) -> str:
+    if job.proven:
+        return "**Proven.** Every gate below was computed by re-running the tests in clean checkouts."
+    return "**Not proven.** This is work in progress, kept so that nothing is lost; do not merge it as it is."
+
+
+def _quoted(text: str) -> str:
+    return " ".join(text.split())[:500]
+
+
+def _criteria(job: Job) -> str:
+    """Criterion -> test -> commit."""
+    requirement, verdict = requirement_of(job), job.verdict
+    proofs = {p.criterion: p for p in verdict.criteria} if verdict else {}
+    rows = ["### Criteria", "", "| | Criterion | Shown by | Commit |", "|--|--|--|--|"]
+    for criterion in requirement.criteria:
+        proof = proofs.get(criterion.id)
+        tests = "<br>".join(f"`{t}`" for t in proof.tests) if proof and proof.tests else "-"
+        mark = MARK[bool(proof and proof.proven)]
+        commit = job.newest_commit[:10]
+        rows.append(f"| {mark} | **{criterion.id}** {_cell(criterion.text)} | {tests} | {commit} |")
+    return "\n".join(rows)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _gates(verdict: Verdict) -> str:
+    rows = ["### Gates", "", "| | Gate | What it saw |", "|--|--|--|"]
+    rows += [f"| {MARK[g.passed]} | {g.gate} | {_cell(g.detail)} |" for g in verdict.gates]
+    return "\n".join(rows)
+
+
+def _runs(job: Job) -> str:
+    report = job.report
+    if report is None:
+        return ""
+    rows = ["### Red and green", "", "| | Test | Without the change | With it |", "|--|--|--|--|"]
+    rows += [_red_green_row(entry) for entry in report.red_green]
+    coverage = report.coverage.percent
+    covered = "not measured" if coverage is None else f"{coverage:.0f} % of {report.coverage.changed} lines"
+    rows += [
+        "",
+        f"Changed lines run by the new tests: {covered}. Sandbox: {report.sandbox}. "
+        f"Environment: `{report.environment[:12]}`. Commit judged: `{report.commit}`.",
+    ]
+    return "\n".join(rows)
+
+
+def _red_green_row(entry: RedGreen) -> str:
+    kill = " and fails on emptied bodies" if entry.kills_empty_body else ""
+    red = f"{entry.grade.value}: {_cell(entry.red_reason)[:120]}{kill}" if entry.red_reason else "passes"
+    return f"| {MARK[entry.proves]} | `{entry.test}` | {red} | {'passes' if entry.green else 'fails'} |"
+
+
+def _tried(job: Job) -> str:
+    lines = ["### What was tried", *(f"- {note}" for note in job.history), "", "### What is open"]
+    lines += [f"- {f.gate} ({f.owner.value}): {f.text}" for f in (job.findings or job.earlier)]
+    return "\n".join([*lines, "", "### What to do next", next_steps(job)])
+
+
+def next_steps(job: Job) -> str:
+    """What a person can do with a job that could not be proven."""
+    branch = job.deployment.branch if job.deployment and job.deployment.branch else "the job's branch"
+    return (
+        f"Read the open points, then finish the work on {branch} by hand, or run Vulcan again with an instruction "
+        "that settles them (`vulcan run`), or with more rounds (`--rounds`). `vulcan undo` removes the branch."
+    )
+
+
+def _cost(job: Job) -> str:
+    lines = [_usage("all agents", job.usage)]
+    lines += [_usage(agent, usage) for agent, usage in sorted((job.usage_by_agent or {}).items())]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _usage(name: str, usage: Usage) -> str:
+    cost = "price unknown" if usage.cost is None else f"${usage.cost:.4f}"
+    return (
+        f"{name}: {usage.calls} model calls, {usage.input_tokens:,} input and {usage.output_tokens:,} output "
+        f"tokens, {cost}"
+    )
+
+
+def merge_message(job_id: str, job: Job, number: int) -> str:
+    """The merge commit's message."""
+    return f"{subject(requirement_of(job))} (#{number})\n\nVulcan-Job: {job_id}\n"
+
+
+def release_notes(job_id: str, job: Job, title: str) -> str:
+    """Notes of a release: what changed and what shows it."""
+    criteria = "\n".join(f"- {c.text}" for c in requirement_of(job).criteria)
+    return f"{title}\n\n{criteria}\n\nVulcan-Job: {job_id}\n"
+
+
+def machine_report(job_id: str, job: Job) -> str:
+    """Everything of the evidence as JSON."""
+    data = {
+        "job": job_id,
+        "outcome": job.outcome.value if job.outcome else None,
+        "proven": job.proven,
+        "requirement": encode(job.requirement) if job.requirement else None,
+        "verdict": encode(job.verdict) if job.verdict else None,
+        "report": encode(job.report) if job.report else None,
+        "usage": encode(job.usage),
+        "delivery": encode(job.deployment) if job.deployment else None,
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False)

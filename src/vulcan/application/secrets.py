@@ -1,0 +1,37 @@
+"""Secrets in added lines: what must never be pushed."""
+
+from __future__ import annotations
+
+import re
+
+from vulcan.domain.evidence import Finding, Owner
+
+GATE = "secrets"
+
+PATTERNS = {
+    "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9_]{20,}|github_pat_[A-Za-z0-9_]{20,})",
+    "OpenAI or Anthropic key": r"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}",
+    "Slack token": r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
+    "Google API key": r"\bAIza[0-9A-Za-z_-]{35}\b",
+    "JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    "password in a URL": r"\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]{6,}@",
+}
+_COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
+
+
+def find_secrets(diff: str) -> tuple[Finding, ...]:
+    """Findings for added lines of a unified diff that look like secrets; the secret itself is not repeated."""
+    findings = []
+    path = ""
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            path = line[4:].removeprefix("b/")
+        elif line.startswith("+"):
+            findings += [
+                Finding(GATE, Owner.CODER, f"An added line looks like a {name}. Remove it.", path=path)
+                for name, pattern in _COMPILED.items()
+                if pattern.search(line)
+            ]
+    return tuple(findings)

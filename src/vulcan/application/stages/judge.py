@@ -1,0 +1,28 @@
+"""judge: all results in, a verdict out."""
+
+from __future__ import annotations
+
+from vulcan.application.commits import requirement_of
+from vulcan.application.joblog import JobLog
+from vulcan.application.services import Services
+from vulcan.domain.errors import VulcanError
+from vulcan.domain.events import EvidenceJudged
+from vulcan.domain.gates import Case
+from vulcan.domain.gates import judge as judge_case
+
+
+async def judge(services: Services, log: JobLog) -> None:
+    """Append the verdict; pure but for the append."""
+    del services
+    job = log.job
+    if job.generation is None or job.testing is None or job.report is None:
+        raise VulcanError("there are no results to judge")
+    case = Case(
+        requirement=requirement_of(job),
+        generation=job.generation,
+        testing=job.testing,
+        report=job.report,
+        static=job.warnings,
+        earlier=job.earlier,
+    )
+    log.append(EvidenceJudged(judge_case(case), job.round))

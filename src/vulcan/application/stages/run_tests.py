@@ -1,0 +1,214 @@
+"""run_tests: everything runs again, in clean checkouts that no model can write to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vulcan.application.commits import request_of
+from vulcan.application.diffs import added_lines
+from vulcan.application.joblog import JobLog
+from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
+from vulcan.application.services import Services
+from vulcan.application.testpaths import is_test_path
+from vulcan.domain.errors import VulcanError
+from vulcan.domain.events import TestsRun
+from vulcan.domain.generation import ChangeKind
+from vulcan.domain.job import Job
+from vulcan.domain.testing import (
+    CodeTesting,
+    Outcome,
+    RedGrade,
+    RedGreen,
+    TestCase,
+    TestCoverage,
+    TestReport,
+    TestResult,
+    TestRun,
+    without_parameters,
+)
+
+ABSENT = "VulcanAbsent"
+ABSENT_EXCEPTIONS = frozenset({ABSENT, "ImportError", "ModuleNotFoundError", "AttributeError", "NameError"})
+ABSENT_PARAMETER = "unexpected keyword argument"
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """The four trees that the evidence needs."""
+
+    base: str
+    head: str
+    existing: str
+    red: str
+    product_paths: tuple[str, ...]
+    test_paths: tuple[str, ...]
+
+
+async def run_tests(services: Services, log: JobLog) -> None:
+    """Run the existing tests on base and change, the new tests on both, and record all of it."""
+    job = log.job
+    if job.generation is None or job.testing is None:
+        raise VulcanError("there are no tests to run")
+    trees = _trees(services, job)
+    base_run, existing = await asyncio.gather(
+        _base_run(services, log, trees), _run(services, log, trees.existing, _whole_suite(services))
+    )
+    changes = await _compare(services, log, trees)
+    testing = _with_undeclared(job.testing, changes.new)
+    ids = tuple(case.id for case in testing.cases)
+    measure = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
+    request = replace(_whole_suite(services), ids=ids, measure=measure)
+    new, red = await asyncio.gather(
+        _run(services, log, trees.head, request), _red_run(services, log, trees, ids)
+    )
+    red_green = await _red_green(services, log, trees, ids, new.run, red)
+    async with services.checkouts.clean(log.id, trees.head) as checkout:
+        environment = checkout.environment.digest
+    report = TestReport(
+        base=base_run,
+        existing=existing.run,
+        new=new.run,
+        red_green=red_green,
+        coverage=_coverage(measure, new),
+        sandbox=services.sandbox.name,
+        environment=environment,
+        commit=trees.head,
+        altered=changes.altered + changes.removed,
+        missing=tuple(i for i in ids if not new.run.of(i)) if not new.run.note else (),
+    )
+    log.append(TestsRun(report, job.round))
+
+
+def _trees(services: Services, job: Job) -> Trees:
+    repository, base, head = services.repository, request_of(job).base_commit, job.newest_commit
+    changed = repository.changes(base, head)
+    test_paths = tuple(a.path for a in changed if is_test_path(a.path))
+    there_before = set(repository.files(base))
+    touched = [path for path in test_paths if path in there_before]
+    return Trees(
+        base=base,
+        head=head,
+        existing=repository.overlay(head, base, touched) if touched else head,
+        red=repository.overlay(base, head, test_paths),
+        product_paths=tuple(
+            a.path for a in changed if not is_test_path(a.path) and a.kind is not ChangeKind.DELETED
+        ),
+        test_paths=test_paths,
+    )
+
+
+def _whole_suite(services: Services) -> TestRequest:
+    return TestRequest(timeout=services.tests.timeout, test_timeout=services.tests.test_timeout)
+
+
+async def _run(services: Services, log: JobLog, tree: str, request: TestRequest) -> TestRunResult:
+    async with services.checkouts.clean(log.id, tree) as checkout:
+        return await services.runner.run(checkout.path, checkout.environment, request)
+
+
+async def _base_run(services: Services, log: JobLog, trees: Trees) -> TestRun:
+    """The base does not change from round to round: what the log holds of it is used again."""
+    if log.job.report is not None:
+        return log.job.report.base
+    return (await _run(services, log, trees.base, _whole_suite(services))).run
+
+
+async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges:
+    async with (
+        services.checkouts.clean(log.id, trees.base) as before,
+        services.checkouts.clean(log.id, trees.head) as after,
+    ):
+        return await services.inspector.compare_tests(before.path, after.path, trees.test_paths)
+
+
+def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesting:
+    """Every new test must prove something, also one that its author did not declare."""
+    declared = {case.id for case in testing.cases}
+    extra = tuple(TestCase(test, ()) for test in new_tests if test not in declared)
+    return replace(testing, cases=testing.cases + extra)
+
+
+async def _red_run(services: Services, log: JobLog, trees: Trees, ids: Sequence[str]) -> TestRun:
+    """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
+    request = replace(_whole_suite(services), ids=tuple(ids))
+    red = (await _run(services, log, trees.red, request)).run
+    uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
+    if not uncollected:
+        return red
+    again = (await _run(services, log, trees.red, replace(request, ids=uncollected, stub_absent=True))).run
+    results = [r for r in red.results if without_parameters(r.id) not in uncollected]
+    return replace(red, results=(*results, *again.results), note=again.note)
+
+
+def _is_broken(results: Sequence[TestResult]) -> bool:
+    return any(r.outcome is Outcome.ERROR for r in results)
+
+
+async def _red_green(
+    services: Services, log: JobLog, trees: Trees, ids: Sequence[str], new: TestRun, red: TestRun
+) -> tuple[RedGreen, ...]:
+    entries = [_graded(test, red.of(test), green=new.passes(test)) for test in ids]
+    absent = tuple(e.test for e in entries if e.grade is RedGrade.ABSENT and e.green)
+    if not absent:
+        return tuple(entries)
+    emptied = await _emptied_run(services, log, trees, absent)
+    return tuple(
+        replace(e, kills_empty_body=emptied is not None and not emptied.passes(e.test))
+        if e.test in absent
+        else e
+        for e in entries
+    )
+
+
+async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Sequence[str]) -> TestRun | None:
+    """Run tests on the change with the bodies of its new and changed functions emptied."""
+    paths = [path for path in trees.product_paths if path.endswith(".py")]
+    async with (
+        services.checkouts.clean(log.id, trees.base) as before,
+        services.checkouts.clean(log.id, trees.head) as after,
+    ):
+        functions = await services.inspector.changed_functions(before.path, after.path, paths)
+        if not functions:
+            return None
+        request = replace(_whole_suite(services), ids=tuple(tests), empty_bodies=functions)
+        run = (await services.runner.run(after.path, after.environment, request)).run
+    return None if run.note else run
+
+
+def _graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGreen:
+    """Grade the red of one test function: the strongest red of its parameter sets counts."""
+    failed = [r for r in results if r.outcome in (Outcome.FAILED, Outcome.ERROR)]
+    if not results:
+        return RedGreen(test, RedGrade.BROKEN, "it was not collected", green)
+    if not failed:
+        return RedGreen(test, RedGrade.PASSES, "", green)
+    graded = sorted(((_grade(r), r) for r in failed), key=lambda pair: pair[0].value)
+    grade, result = graded[0]
+    return RedGreen(test, grade, _reason(result), green)
+
+
+def _grade(result: TestResult) -> RedGrade:
+    if result.outcome is Outcome.ERROR:
+        return RedGrade.BROKEN
+    if result.exception == ABSENT or (not result.is_assert and ABSENT_PARAMETER in result.message):
+        return RedGrade.ABSENT
+    if result.in_test and result.exception in ABSENT_EXCEPTIONS:
+        return RedGrade.ABSENT
+    return RedGrade.ASSERTION
+
+
+def _reason(result: TestResult) -> str:
+    last = result.message.strip().splitlines()[-1:] or [""]
+    return f"{result.exception}: {last[0]}"[:300] if result.exception else last[0][:300]
+
+
+def _coverage(measure: Mapping[str, tuple[int, ...]], new: TestRunResult) -> TestCoverage:
+    """Lines of the change that the new tests ran; lines that hold no statement do not count."""
+    covered = changed = 0
+    for path, lines in measure.items():
+        statements = set(new.statements.get(path, ())) & set(lines)
+        changed += len(statements)
+        covered += len(statements & set(new.lines.get(path, ())))
+    return TestCoverage(covered, changed)

@@ -1,0 +1,70 @@
+"""validate: static checks and a colleague's review; only what the base does not have counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vulcan.application.commits import request_of, requirement_of
+from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.ports import Briefing, Checkout
+from vulcan.application.secrets import find_secrets
+from vulcan.application.services import Services
+from vulcan.domain.events import CodeValidated
+from vulcan.domain.evidence import Finding, Owner
+from vulcan.domain.generation import ChangeKind
+
+NOTHING = Finding(
+    "change",
+    Owner.CODER,
+    "Nothing in the product's code was changed. Make the change that the criteria describe.",
+)
+
+
+async def validate(services: Services, log: JobLog) -> None:
+    """Check the changed files on base and change, keep what is new, and have the change reviewed once."""
+    job, request = log.job, request_of(log.job)
+    generation = job.generation
+    if generation is None or generation.empty:
+        log.append(CodeValidated((NOTHING,), job.round))
+        return
+    base, head = request.base_commit, generation.metadata.commit
+    paths = [a.path for a in generation.artifacts if a.kind is not ChangeKind.DELETED]
+    async with services.checkouts.clean(log.id, head) as after:
+        found = await _check(services, after, paths)
+    if found:
+        async with services.checkouts.clean(log.id, base) as before:
+            found = new_findings(await _check(services, before, paths), found)
+    diff = services.repository.diff(base, head)
+    found += find_secrets(diff)
+    if not found and services.reviewer is not None and job.round == 1:
+        found += await _review(services, log, diff)
+    log.append(CodeValidated(found, job.round))
+
+
+async def _check(services: Services, checkout: Checkout, paths: Sequence[str]) -> tuple[Finding, ...]:
+    return await services.static.check(checkout.path, checkout.environment, paths)
+
+
+def new_findings(before: Sequence[Finding], after: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What `after` has and `before` has not; line numbers move, so they don't count."""
+    known = [(f.gate, f.path, f.text) for f in before]
+    fresh = []
+    for finding in after:
+        key = (finding.gate, finding.path, finding.text)
+        if key in known:
+            known.remove(key)
+        else:
+            fresh.append(finding)
+    return tuple(fresh)
+
+
+async def _review(services: Services, log: JobLog, diff: str) -> tuple[Finding, ...]:
+    if services.reviewer is None:
+        return ()
+    job, request = log.job, request_of(log.job)
+    key = f"validate/{job.round}"
+    briefing = Briefing(
+        call_key=key, instruction=request.instruction, requirement=requirement_of(job), diff=diff
+    )
+    async with services.checkouts.workspace(log.id, key, job.newest_commit, "") as opened:
+        return await services.reviewer.review(briefing, opened.files, JobCalls(log))
