@@ -1,0 +1,1 @@
+"""Analyst, coder, test author and reviewer: Pydantic AI agents and their prompts."""

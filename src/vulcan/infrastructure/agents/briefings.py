@@ -1,0 +1,38 @@
+"""Briefings as text: what does not change over a job comes first, so that prompt caches hit."""
+
+from __future__ import annotations
+
+from vulcan.application.ports import Briefing
+from vulcan.domain.requirements import Requirement
+
+MAX_DIFF = 20_000
+MAX_FINDING = 4_000
+
+
+def render(briefing: Briefing) -> str:
+    """The first user message."""
+    parts = [briefing.overview]
+    parts.append(f"Instruction:\n{briefing.instruction}")
+    parts += [f"Answer to your questions:\n{answer}" for answer in briefing.answers]
+    if briefing.requirement is not None:
+        parts.append(_requirement(briefing.requirement))
+    if briefing.interface:
+        parts.append(f"Public interface of what changed:\n{briefing.interface}")
+    if briefing.diff:
+        parts.append(f"The change so far:\n```diff\n{briefing.diff[:MAX_DIFF]}\n```")
+    if briefing.findings:
+        found = "\n".join(
+            f"{n}. [{f.gate}] {f.text[:MAX_FINDING]}" for n, f in enumerate(briefing.findings, 1)
+        )
+        parts.append(f"Findings to mend:\n{found}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _requirement(requirement: Requirement) -> str:
+    lines = [f"Goal: {requirement.summary}", "Acceptance criteria:"]
+    lines += [f"- {c.id}: {c.text}" for c in requirement.criteria]
+    if requirement.assumptions:
+        lines += ["Assumptions:", *(f"- {a.text}" for a in requirement.assumptions)]
+    if requirement.changed_tests:
+        lines.append("Existing tests that the instruction changes: " + ", ".join(requirement.changed_tests))
+    return "\n".join(lines)

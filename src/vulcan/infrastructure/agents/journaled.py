@@ -1,0 +1,76 @@
+"""A model whose replies are in the log before anything is done with them, and come from the log on resume."""
+
+from __future__ import annotations
+
+from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.settings import ModelSettings
+
+from vulcan.application.ports import CallJournal
+from vulcan.domain.errors import ModelUnavailable
+from vulcan.infrastructure.agents.replies import dump_reply, load_reply, usage_of
+
+RECORDED = "recorded"
+
+
+class TurnLimit(Exception):  # noqa: N818 - control flow: the agent's turns are used up
+    """The agent used all the turns of this piece of work."""
+
+
+class JournaledModel(WrapperModel):
+    """Wraps the real model for one piece of work of one agent.
+
+    Args:
+        call_key: stable name of the piece of work; replies are recorded under `call_key/agent/turn`.
+        max_turns: after so many replies `TurnLimit` is raised instead of a further request.
+    """
+
+    def __init__(self, model: Model, journal: CallJournal, call_key: str, agent: str, max_turns: int) -> None:
+        super().__init__(model)
+        self._journal, self._agent = journal, agent
+        self._prefix, self._max_turns = f"{call_key}/{agent.replace(' ', '_')}", max_turns
+        self.turn = 0
+
+    @property
+    def key(self) -> str:
+        """Key of the newest reply."""
+        return f"{self._prefix}/{self.turn - 1}"
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The recorded reply of this turn, or a new one that is recorded before it is returned.
+
+        Raises:
+            BudgetExceeded: the job may not make another call.
+            ModelUnavailable: the provider does not answer usably.
+        """
+        if self.turn >= self._max_turns:
+            raise TurnLimit
+        self.turn += 1
+        payload = self._journal.recorded(self.key)
+        if payload is None:
+            self._journal.check_budget()
+            response = await self._ask(messages, model_settings, model_request_parameters)
+            payload = dump_reply(response)
+            usage = usage_of(response, priced=self.wrapped.system != RECORDED)
+            self._journal.record_reply(self.key, self._agent, response.model_name or "", usage, payload)
+        return load_reply(payload, self.wrapped.model_name)
+
+    async def _ask(
+        self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
+    ) -> ModelResponse:
+        if self.wrapped.system == RECORDED:
+            settings = {**(settings or {}), "extra_body": {"key": self.key}}
+        try:
+            return await self.wrapped.request(messages, settings, parameters)
+        except ModelAPIError as error:
+            raise ModelUnavailable(
+                f"the model {self.wrapped.model_name} does not answer: {error}",
+                hint="Check the model's name, its key and the service, then go on with: vulcan resume",
+            ) from error

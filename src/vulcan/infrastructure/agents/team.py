@@ -1,0 +1,176 @@
+"""The four agents. Each run is one piece of work: a fresh context, a briefing, tools, a bounded loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field
+from pydantic_ai import Agent, ToolOutput
+from pydantic_ai.capabilities import ProcessHistory
+from pydantic_ai.exceptions import UnexpectedModelBehavior
+from pydantic_ai.models import Model
+from pydantic_ai.tools import Tool
+from pydantic_ai.usage import UsageLimits
+
+from vulcan.application.ports import AuthoredTests, Briefing, CallJournal, Workspace
+from vulcan.domain.errors import ModelUnavailable
+from vulcan.domain.evidence import Finding, Owner, Severity
+from vulcan.domain.requirements import AcceptanceCriterion, Assumption, ExternalApi, Requirement, Risk
+from vulcan.domain.testing import TestCase
+from vulcan.infrastructure.agents.briefings import render
+from vulcan.infrastructure.agents.history import bounded
+from vulcan.infrastructure.agents.journaled import JournaledModel, TurnLimit
+from vulcan.infrastructure.agents.tools import LoopingError, Tools
+
+Output = TypeVar("Output")
+
+RETRIES = 3
+TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
+
+
+class ApiUse(BaseModel):
+    name: str
+    purpose: str = ""
+
+
+class SubmittedRequirements(BaseModel):
+    summary: str = Field(description="The goal in one imperative sentence, at most 70 characters.")
+    criteria: list[str] = Field(min_length=1, max_length=12)
+    changed_tests: list[str] = []
+    assumptions: list[str] = []
+    external_apis: list[ApiUse] = Field(default=[], description="Outside services that the change calls.")
+    questions: list[str] = []
+    risk: Literal["low", "medium", "high"] = "low"
+
+
+class WrittenTest(BaseModel):
+    test: str
+    criteria: list[str]
+
+
+class SubmittedTests(BaseModel):
+    tests: list[WrittenTest] = Field(min_length=1)
+
+
+class Objection(BaseModel):
+    text: str
+    path: str = ""
+    blocking: bool = True
+
+
+class SubmittedReview(BaseModel):
+    findings: list[Objection] = []
+
+
+class Team:
+    """Analyst, coder, test author and reviewer on one model; satisfies all four ports."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
+        """Requirements from an instruction."""
+        run = _Run("analyst", self._model, briefing, workspace, journal)
+        output = ToolOutput(SubmittedRequirements, name="submit_requirements")
+        return _requirement(await run.go(run.tools.reading(), output))
+
+    async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:
+        """The coder's closing words; what counts is the workspace."""
+        run = _Run("coder", self._model, briefing, workspace, journal)
+        try:
+            return await run.go(run.tools.writing(), str)
+        except TurnLimit:
+            return "All turns were used up."
+        except LoopingError as error:
+            return f"Stopped: the same call was repeated without end ({error})."
+
+    async def write_tests(
+        self, briefing: Briefing, workspace: Workspace, journal: CallJournal
+    ) -> AuthoredTests:
+        """Tests in the workspace, tied to criteria."""
+        run = _Run("test author", self._model, briefing, workspace, journal)
+        output = ToolOutput(SubmittedTests, name="submit_tests")
+        try:
+            submitted = await run.go(run.tools.writing(), output)
+        except (TurnLimit, LoopingError):
+            return AuthoredTests((), "The test author ended without submitting tests.")
+        return AuthoredTests(tuple(TestCase(t.test, tuple(t.criteria)) for t in submitted.tests))
+
+    async def review(
+        self, briefing: Briefing, workspace: Workspace, journal: CallJournal
+    ) -> tuple[Finding, ...]:
+        """Objections to a change; a reviewer who comes to no end has none."""
+        run = _Run("reviewer", self._model, briefing, workspace, journal)
+        output = ToolOutput(SubmittedReview, name="submit_review")
+        try:
+            review = await run.go(run.tools.reading(), output)
+        except (TurnLimit, LoopingError):
+            return ()
+        return tuple(
+            Finding(
+                "review",
+                Owner.CODER,
+                objection.text,
+                Severity.BLOCKING if objection.blocking else Severity.WARNING,
+                objection.path,
+            )
+            for objection in review.findings
+        )
+
+
+class _Run:
+    """One piece of work of one agent."""
+
+    def __init__(
+        self, agent: str, model: Model, briefing: Briefing, workspace: Workspace, journal: CallJournal
+    ) -> None:
+        self._agent, self._briefing = agent, briefing
+        self._model = JournaledModel(model, journal, briefing.call_key, agent, TURNS[agent])
+        self.tools = Tools(workspace, journal, self._model, agent)
+
+    async def go(self, tools: Sequence[Tool[object]], output: Any) -> Any:
+        """Loop until the agent finishes.
+
+        Raises:
+            ModelUnavailable: the model's replies can't be used, also after it was told why.
+        """
+        agent: Agent[object, Any] = Agent(
+            self._model,
+            instructions=prompt(self._agent),
+            tools=tools,
+            output_type=output,
+            retries=RETRIES,
+            capabilities=[ProcessHistory(bounded)],
+            name=self._agent,
+        )
+        limits = UsageLimits(request_limit=None)
+        try:
+            with agent.parallel_tool_call_execution_mode("sequential"):
+                result = await agent.run(render(self._briefing), usage_limits=limits)
+        except UnexpectedModelBehavior as error:
+            raise ModelUnavailable(
+                f"the model's replies as {self._agent} can't be used: {error}",
+                hint="Try again with `vulcan resume`, or with a stronger model.",
+            ) from error
+        return result.output
+
+
+def prompt(agent: str) -> str:
+    """The agent's prompt without its version line."""
+    name = f"{agent.replace(' ', '_')}.md"
+    text = (resources.files(__package__) / "prompts" / name).read_text(encoding="utf-8")
+    return text.split("-->", 1)[1].strip()
+
+
+def _requirement(submitted: SubmittedRequirements) -> Requirement:
+    return Requirement(
+        summary=submitted.summary,
+        criteria=tuple(AcceptanceCriterion(f"AC-{n}", text) for n, text in enumerate(submitted.criteria, 1)),
+        assumptions=tuple(Assumption(f"AS-{n}", text) for n, text in enumerate(submitted.assumptions, 1)),
+        external_apis=tuple(ExternalApi(a.name, a.purpose) for a in submitted.external_apis),
+        changed_tests=tuple(submitted.changed_tests),
+        questions=tuple(submitted.questions),
+        risk=Risk(submitted.risk),
+    )

@@ -1,0 +1,293 @@
+"""Any server that speaks OpenAI's Chat Completions, without a provider's SDK.
+
+Pydantic AI's own OpenAI model costs half a second of imports; this needs what Pydantic AI loads anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ModelResponsePart,
+    SystemPromptPart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.usage import RequestUsage
+
+from vulcan.domain.errors import ModelUnavailable
+from vulcan.infrastructure.llm.sse import Assembled, CutStreamError, assemble
+
+RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+CHARACTERS_PER_TOKEN = 4
+MAX_RETRY_AFTER = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a model is waited for, in seconds.
+
+    Attributes:
+        silence: longest time without a byte of the reply.
+        tries: how often a request is made before the model counts as unavailable.
+        pause: first pause between tries; doubles each time, with jitter.
+    """
+
+    silence: float = 180.0
+    connect: float = 15.0
+    tries: int = 5
+    pause: float = 0.5
+
+
+class _TryAgain(Exception):  # noqa: N818 - control flow, not an error of its own
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class ChatCompletionsModel(Model):
+    """A model behind `{base_url}/chat/completions`."""
+
+    def __init__(self, name: str, base_url: str, api_key: str, patience: Patience | None = None) -> None:
+        super().__init__(profile={"supports_inline_system_prompts": True})
+        self._name, self._base_url = name, base_url.rstrip("/")
+        self._key = api_key
+        self._patience = patience or Patience()
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def model_name(self) -> str:
+        """The model's name at the server."""
+        return self._name
+
+    @property
+    def system(self) -> str:
+        """The provider id, used for prices."""
+        return "openai"
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is."""
+        return self._base_url
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """One completion; waits and tries again on what passes (429, 5xx, cut streams, silence).
+
+        Raises:
+            ModelUnavailable: the server refuses, or does not answer usably in any try.
+        """
+        settings, parameters = self.prepare_request(model_settings, model_request_parameters)
+        instructions = [part.content for part in self._get_instruction_parts(messages, parameters) or ()]
+        body = request_body(self._name, instructions, messages, parameters, settings)
+        reply = await self._patiently(body)
+        return to_response(reply, body, self._name)
+
+    async def _patiently(self, body: dict[str, Any]) -> Assembled:
+        patience = self._patience
+        reason = ""
+        for attempt in range(patience.tries):
+            try:
+                return await self._ask(body)
+            except _TryAgain as again:
+                reason = str(again)
+                pause = patience.pause * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+                if attempt + 1 < patience.tries:
+                    await asyncio.sleep(
+                        min(again.after if again.after is not None else pause, MAX_RETRY_AFTER)
+                    )
+        raise ModelUnavailable(
+            f"the model {self._name} at {self._base_url} gave no usable answer in {patience.tries} tries: {reason}",
+            hint="Check that the service is up, then go on with: vulcan resume",
+        )
+
+    async def _ask(self, body: dict[str, Any]) -> Assembled:
+        try:
+            async with self._http().stream("POST", "/chat/completions", json=body) as response:
+                if response.status_code != httpx2.codes.OK:
+                    await self._refused(response)
+                if "text/event-stream" in response.headers.get("content-type", ""):
+                    return _checked(await assemble(response.aiter_lines()))
+                return _checked(_whole(await response.aread()))
+        except (httpx2.TransportError, CutStreamError) as error:
+            raise _TryAgain(f"{type(error).__name__}: {error}") from error
+
+    async def _refused(self, response: httpx2.Response) -> None:
+        text = (await response.aread()).decode(errors="replace")[:500]
+        reason = f"HTTP {response.status_code}: {text}"
+        if response.status_code in RETRIED_STATUS:
+            raise _TryAgain(reason, _retry_after(response.headers.get("retry-after", "")))
+        raise ModelUnavailable(
+            f"the model {self._name} at {self._base_url} refused the request: {reason}",
+            hint="Check the model's name, the URL (--base-url) and the key (OPENAI_API_KEY).",
+        )
+
+    def _http(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            patience = self._patience
+            timeout = httpx2.Timeout(patience.silence, connect=patience.connect)
+            headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
+            self._client = httpx2.AsyncClient(base_url=self._base_url, headers=headers, timeout=timeout)
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+def _retry_after(header: str) -> float | None:
+    return float(header) if header.replace(".", "", 1).isdigit() else None
+
+
+def _whole(body: bytes) -> Assembled:
+    reply = Assembled()
+    try:
+        reply.add(json.loads(body))
+    except (ValueError, AttributeError) as error:
+        raise CutStreamError(f"the reply is no JSON: {body[:80]!r}") from error
+    return reply
+
+
+def _checked(reply: Assembled) -> Assembled:
+    if not reply.content and not reply.calls and not reply.finish_reason:
+        raise CutStreamError("the reply is empty")
+    return reply
+
+
+def request_body(
+    name: str,
+    instructions: Sequence[str],
+    messages: Sequence[ModelMessage],
+    parameters: ModelRequestParameters,
+    settings: ModelSettings | None,
+) -> dict[str, Any]:
+    """The request as JSON: instructions first, then history, so that its beginning is stable for caches."""
+    wire = [{"role": "system", "content": "\n\n".join(instructions)}] if instructions else []
+    for message in messages:
+        wire += list(
+            _request_messages(message) if isinstance(message, ModelRequest) else _response_message(message)
+        )
+    body: dict[str, Any] = {
+        "model": name,
+        "messages": wire,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    tools = [_tool(t) for t in parameters.tool_defs.values()]
+    if tools:
+        body["tools"] = tools
+        if not parameters.allow_text_output:
+            body["tool_choice"] = "required"
+    for key in ("temperature", "max_tokens", "top_p", "seed"):
+        if settings and settings.get(key) is not None:
+            body[key] = settings[key]  # type: ignore[literal-required]
+    return body
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description or "",
+        "parameters": tool.parameters_json_schema,
+    }
+    return {"type": "function", "function": function}
+
+
+def _request_messages(message: ModelRequest) -> Iterator[dict[str, Any]]:
+    for part in message.parts:
+        match part:
+            case SystemPromptPart():
+                yield {"role": "system", "content": part.content}
+            case UserPromptPart():
+                content = part.content
+                text = (
+                    content
+                    if isinstance(content, str)
+                    else "\n".join(c for c in content if isinstance(c, str))
+                )
+                yield {"role": "user", "content": text}
+            case ToolReturnPart():
+                yield {
+                    "role": "tool",
+                    "tool_call_id": part.tool_call_id,
+                    "content": part.model_response_str(),
+                }
+            case _:
+                continue
+
+
+def _response_message(message: ModelResponse) -> Iterator[dict[str, Any]]:
+    text = "".join(p.content for p in message.parts if isinstance(p, TextPart))
+    calls = [
+        {
+            "id": p.tool_call_id,
+            "type": "function",
+            "function": {"name": p.tool_name, "arguments": p.args_as_json_str()},
+        }
+        for p in message.parts
+        if isinstance(p, ToolCallPart)
+    ]
+    wire: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if calls:
+        wire["tool_calls"] = calls
+    elif not text:
+        wire["content"] = "(no answer)"
+    yield wire
+
+
+def to_response(reply: Assembled, body: dict[str, Any], name: str) -> ModelResponse:
+    """A reply as Pydantic AI's message; tokens are estimated where the server does not count them."""
+    parts: list[ModelResponsePart] = []
+    content = reply.content
+    if content.startswith("<think>") and "</think>" in content:
+        thought, _, content = content.removeprefix("<think>").partition("</think>")
+        parts.append(ThinkingPart(thought))
+    if content.strip():
+        parts.append(TextPart(content))
+    for index, call in sorted(reply.calls.items()):
+        identity = call["id"] or f"call_{index}"
+        parts.append(ToolCallPart(call["name"], call["arguments"] or "{}", tool_call_id=identity))
+    return ModelResponse(
+        parts=parts,
+        usage=_usage(reply, body),
+        model_name=reply.model or name,
+        provider_name="openai",
+        finish_reason="tool_call" if reply.calls else "stop",
+    )
+
+
+def _usage(reply: Assembled, body: dict[str, Any]) -> RequestUsage:
+    usage = reply.usage
+    if usage:
+        details = usage.get("prompt_tokens_details") or {}
+        return RequestUsage(
+            input_tokens=usage.get("prompt_tokens") or 0,
+            cache_read_tokens=details.get("cached_tokens") or 0,
+            output_tokens=usage.get("completion_tokens") or 0,
+        )
+    sent = len(json.dumps([body["messages"], body.get("tools")]))
+    received = len(reply.content) + sum(len(c["arguments"]) for c in reply.calls.values())
+    return RequestUsage(
+        input_tokens=sent // CHARACTERS_PER_TOKEN, output_tokens=received // CHARACTERS_PER_TOKEN
+    )

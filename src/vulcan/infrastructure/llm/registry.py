@@ -1,0 +1,58 @@
+"""From a model's name to a model. Adding a provider is data: Pydantic AI knows them by prefix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vulcan.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+NO_MODEL = (
+    "no model is configured",
+    "Set one of these, then run again:\n"
+    "  vulcan run --model anthropic:claude-sonnet-4-5 ...      (with ANTHROPIC_API_KEY; any Pydantic AI provider)\n"
+    "  vulcan run --model NAME --base-url http://HOST/v1 ...   (any OpenAI-compatible server; key in OPENAI_API_KEY)\n"
+    '  or write model = "..." under [tool.vulcan] in pyproject.toml, or set VULCAN_MODEL',
+)
+
+
+def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
+    """The model of a name.
+
+    Args:
+        name: `recorded:NAME`, `provider:model`, or any name together with `base_url`.
+        base_url: an OpenAI-compatible endpoint, up to and with `/v1`.
+        api_key: for `base_url`; providers by name read their own environment variables.
+
+    Raises:
+        UserError: no such model, or its provider's package is not installed.
+    """
+    if not name:
+        raise UserError(NO_MODEL[0], hint=NO_MODEL[1])
+    if name.startswith("recorded:"):
+        from vulcan.infrastructure.llm.recorded import load_recording
+
+        return load_recording(name)
+    if base_url:
+        from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
+
+        return ChatCompletionsModel(name.removeprefix("openai:"), base_url, api_key)
+    return _by_provider(name)
+
+
+def _by_provider(name: str) -> Model:
+    from pydantic_ai.exceptions import UserError as ProviderError
+    from pydantic_ai.models import infer_model
+
+    provider = name.split(":", 1)[0]
+    try:
+        return infer_model(name)
+    except ImportError as error:
+        raise UserError(
+            f"the provider {provider} needs a package that is not installed: {error}",
+            hint=f"Install it with: pip install 'pydantic-ai-slim[{provider}]'",
+        ) from error
+    except (ProviderError, ValueError) as error:
+        raise UserError(f"the model {name} can't be used: {error}", hint=NO_MODEL[1]) from error

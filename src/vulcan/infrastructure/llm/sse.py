@@ -1,0 +1,66 @@
+"""Chat Completions chunks from a server-sent event stream, put together into one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class CutStreamError(Exception):
+    """The stream ended before the model was done."""
+
+
+@dataclass(slots=True)
+class Assembled:
+    """A reply as it grows."""
+
+    content: str = ""
+    calls: dict[int, dict[str, str]] = field(default_factory=dict)
+    finish_reason: str = ""
+    model: str = ""
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, chunk: dict[str, Any]) -> None:
+        """Take in one chunk (or one whole, unstreamed completion)."""
+        self.model = chunk.get("model") or self.model
+        self.usage = chunk.get("usage") or self.usage
+        for choice in chunk.get("choices") or ():
+            part = choice.get("delta") or choice.get("message") or {}
+            self.content += part.get("content") or ""
+            for position, call in enumerate(part.get("tool_calls") or ()):
+                self._add_call(call.get("index", position), call)
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+
+    def _add_call(self, index: int, call: dict[str, Any]) -> None:
+        known = self.calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
+        function = call.get("function") or {}
+        known["id"] = call.get("id") or known["id"]
+        known["name"] += function.get("name") or ""
+        arguments = function.get("arguments") or ""
+        known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+async def assemble(lines: AsyncIterator[str]) -> Assembled:
+    """Read `data:` lines until `[DONE]`.
+
+    Raises:
+        CutStreamError: the stream ended without a finish reason, or a line is no JSON.
+    """
+    reply = Assembled()
+    done = False
+    async for line in lines:
+        if not line.startswith("data:"):
+            continue
+        data = line[5:].strip()
+        if data == "[DONE]":
+            done = True
+            break
+        try:
+            reply.add(json.loads(data))
+        except ValueError as error:
+            raise CutStreamError(f"a chunk is no JSON: {data[:80]!r}") from error
+    if not done and not reply.finish_reason:
+        raise CutStreamError("the stream ended before the model was done")
+    return reply
