@@ -132,6 +132,13 @@ class CommandResult:
 class Box(Protocol):
     """A sandbox that stays alive between commands."""
 
+    @property
+    def workspace_path(self) -> str:
+        """Where the workspace is inside: `/workspace`, or its real path where nothing can be mounted."""
+
+    def inside(self, target: str) -> str:
+        """Where a mount's target is inside: itself, or its source's real path where nothing can be mounted."""
+
     async def run(
         self,
         argv: Sequence[str],
@@ -555,8 +562,8 @@ class TestChanges:
 class CodeInspector(Protocol):
     """Reads a project's source in a box (parsing hostile text is not the host's business)."""
 
-    async def interface(self, checkout: Path, paths: Sequence[str]) -> str:
-        """Signatures and docstrings of public names in `paths`, as Python stubs; bounded."""
+    async def interface(self, base: Path, head: Path, paths: Sequence[str]) -> str:
+        """Signatures and docstrings of public names in `paths` at head, what changed first; bounded."""
 
     async def changed_functions(self, base: Path, head: Path, paths: Sequence[str]) -> tuple[str, ...]:
         """Functions new or different at head, as `path::qualified.name`."""

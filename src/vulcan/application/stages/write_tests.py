@@ -57,8 +57,11 @@ async def _interface(services: Services, job: str, generation: CodeGeneration) -
     ]
     if not paths:
         return "\n".join(f"{a.kind.value}: {a.path}" for a in generation.artifacts)
-    async with services.checkouts.clean(job, generation.metadata.commit) as checkout:
-        return await services.inspector.interface(checkout.path, paths)
+    async with (
+        services.checkouts.clean(job, generation.metadata.base) as before,
+        services.checkouts.clean(job, generation.metadata.commit) as after,
+    ):
+        return await services.inspector.interface(before.path, after.path, paths)
 
 
 def _cases(log: JobLog, authored: AuthoredTests) -> tuple[TestCase, ...]:

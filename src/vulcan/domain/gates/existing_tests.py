@@ -20,7 +20,7 @@ def judge(case: Case) -> GateResult:
     passed = [r.id for r in base.results if r.outcome is Outcome.PASSED]
     broken = [test for test in passed if not _still_passes(now.get(test)) and not case.may_change(test)]
     altered = [t for t in case.report.altered if not case.may_change(t)]
-    findings = [_broken(test, now.get(test)) for test in broken[:SHOWN]]
+    findings = [_broken(test, now.get(test) or now.get(test.split("::", 1)[0])) for test in broken[:SHOWN]]
     findings += [_altered(test) for test in altered[:SHOWN]]
     if len(broken) > SHOWN:
         findings.append(

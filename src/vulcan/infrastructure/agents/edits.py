@@ -34,7 +34,8 @@ def replace_once(text: str, old: str, new: str, path: str) -> str:
 
 
 def _places(text: str, old: str) -> list[int]:
-    places, start = [], 0
+    places: list[int] = []
+    start = 0
     while len(places) < LINES_NAMED and (found := text.find(old, start)) >= 0:
         places.append(text.count("\n", 0, found) + 1)
         start = found + len(old)

@@ -74,13 +74,19 @@ class Team:
         """Requirements from an instruction."""
         run = _Run("analyst", self._model, briefing, workspace, journal)
         output = ToolOutput(SubmittedRequirements, name="submit_requirements")
-        return _requirement(await run.go(run.tools.reading(), output))
+        try:
+            return _requirement(await run.go(run.tools.reading(), output))
+        except (TurnLimit, LoopingError) as error:
+            raise ModelUnavailable(
+                f"the model came to no requirements in {TURNS['analyst']} turns",
+                hint="Say more precisely what is wanted and run again, or use a stronger model.",
+            ) from error
 
     async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:
         """The coder's closing words; what counts is the workspace."""
         run = _Run("coder", self._model, briefing, workspace, journal)
         try:
-            return await run.go(run.tools.writing(), str)
+            return str(await run.go(run.tools.writing(), str))
         except TurnLimit:
             return "All turns were used up."
         except LoopingError as error:

@@ -201,7 +201,7 @@ def request_body(
             body["tool_choice"] = "required"
     for key in ("temperature", "max_tokens", "top_p", "seed"):
         if settings and settings.get(key) is not None:
-            body[key] = settings[key]  # type: ignore[literal-required]
+            body[key] = settings[key]
     return body
 
 

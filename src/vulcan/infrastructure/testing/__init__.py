@@ -1,0 +1,1 @@
+"""Running and reading a project's tests and code, always in a box."""

@@ -1,0 +1,104 @@
+"""Runs pytest in a single-use box; the report is a file of the host that only this box can write."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+
+from vulcan.application.ports import (
+    Box,
+    BoxSpec,
+    CommandResult,
+    Limits,
+    Mount,
+    PreparedEnvironment,
+    Sandbox,
+    TestRequest,
+    TestRunResult,
+)
+from vulcan.infrastructure.testing.inspector import Inspector
+from vulcan.infrastructure.testing.results import parse_report
+from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
+
+REPORT_TARGET = "/report"
+REPORT_FILE = "report.jsonl"
+MAX_REPORT = 64 * 1024**2
+USAGE_ERROR = 4
+OUTPUT_SHOWN = 3_000
+FLAGS = ("-q", "--tb=short", "-p", "no:cacheprovider", "-p", "vulcan_report", "--no-header")
+
+
+class PytestRunner:
+    """The `TestRunner` for projects that pytest can collect (unittest suites included)."""
+
+    def __init__(self, sandbox: Sandbox, toolbox: Toolbox, limits: Limits) -> None:
+        self._sandbox, self._toolbox, self._limits = sandbox, toolbox, limits
+
+    async def run(
+        self, checkout: Path, environment: PreparedEnvironment, request: TestRequest
+    ) -> TestRunResult:
+        """Run the requested tests on a checkout that the box can't write to."""
+        if request.empty_bodies:
+            await Inspector(self._sandbox, self._toolbox, self._limits).empty(checkout, request.empty_bodies)
+        folder = Path(mkdtemp(dir=checkout.parent))
+        try:
+            folder.chmod(0o755)
+            self._sandbox.hand_over(folder)
+            async with self._sandbox.open(self._spec(checkout, environment, folder)) as box:
+                result = await box.run(
+                    self._argv(box, environment, request),
+                    timeout=request.timeout,
+                    output_limit=OUTPUT_SHOWN,
+                    environment={
+                        "VULCAN_SETTINGS": _settings(box, request),
+                        "PYTHONPATH": _python_path(box, environment),
+                    },
+                )
+            return _read(folder / REPORT_FILE, request, result)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _spec(self, checkout: Path, environment: PreparedEnvironment, folder: Path) -> BoxSpec:
+        mounts = (*environment.mounts, self._toolbox.mount(), Mount(folder, REPORT_TARGET, writable=True))
+        return BoxSpec(checkout, False, mounts, dict(environment.environment), self._limits)
+
+    def _argv(self, box: Box, environment: PreparedEnvironment, request: TestRequest) -> list[str]:
+        files = sorted({test.split("::", 1)[0] for test in request.ids})
+        return [box.inside(environment.python), "-m", "pytest", *FLAGS, *files]
+
+
+def _python_path(box: Box, environment: PreparedEnvironment) -> str:
+    given = environment.environment.get("PYTHONPATH", "")
+    return ":".join(part for part in (box.inside(TARGET), given) if part)
+
+
+def _settings(box: Box, request: TestRequest) -> str:
+    return json.dumps(
+        {
+            "report": f"{box.inside(REPORT_TARGET)}/{REPORT_FILE}",
+            "root": box.workspace_path,
+            "ids": list(request.ids),
+            "test_timeout": request.test_timeout,
+            "measure": {path: list(lines) for path, lines in request.measure.items()},
+            "stub_absent": request.stub_absent,
+        }
+    )
+
+
+def _read(report: Path, request: TestRequest, result: CommandResult) -> TestRunResult:
+    text = ""
+    if report.is_file() and not report.is_symlink():
+        with report.open("rb") as file:
+            text = file.read(MAX_REPORT).decode("utf-8", errors="replace")
+    note = ""
+    if result.timed_out:
+        note = f"the test run took longer than {request.timeout:.0f} s"
+    elif result.note:
+        note = result.note
+    elif not text:
+        note = f"pytest could not start (exit code {result.exit_code}):\n{result.output.strip()}"
+    elif result.exit_code == USAGE_ERROR:
+        note = f"pytest refused to run:\n{result.output.strip()}"
+    return parse_report(text, request.ids, result.exit_code, result.duration, note)

@@ -1,0 +1,1 @@
+"""Where agents work, and clean checkouts that they never see."""

@@ -1,0 +1,116 @@
+"""File access below one folder that follows no link, whatever the sandbox does to the folder meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from vulcan.domain.errors import ToolError
+
+MAX_READ = 20 * 1024**2
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def read_file(root: Path, path: str) -> bytes:
+    """Content of a regular file below `root`; raises `ToolError` with a text for the model."""
+    with _parent(root, path, make=False) as (folder, name):
+        try:
+            fd = os.open(name, os.O_RDONLY | _FILE, dir_fd=folder)
+        except OSError as error:
+            raise _explained(error, path) from error
+        with os.fdopen(fd, "rb") as file:
+            info = os.fstat(file.fileno())
+            if stat.S_ISDIR(info.st_mode):
+                names = sorted(os.listdir(fd))[:50]
+                raise ToolError(f"{path} is a folder: {', '.join(names)}")
+            if not stat.S_ISREG(info.st_mode):
+                raise ToolError(f"{path} is not a regular file.")
+            return file.read(MAX_READ)
+
+
+def write_file(root: Path, path: str, content: bytes) -> None:
+    """Create or replace a regular file below `root`, owned like `root` itself; keeps its executable bit."""
+    owner = root.stat()
+    with _parent(root, path, make=True) as (folder, name):
+        mode = _mode(folder, name, path)
+        temporary = f".{name}.vulcan-{os.getpid()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE
+        fd = os.open(temporary, flags, mode, dir_fd=folder)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(content)
+                os.fchmod(file.fileno(), mode)
+                _give(file.fileno(), owner)
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError as error:
+            os.unlink(temporary, dir_fd=folder)
+            raise ToolError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def _mode(folder: int, name: str, path: str) -> int:
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return 0o644
+    if not stat.S_ISREG(info.st_mode):
+        raise ToolError(f"{path} is a link, a folder or a special file; only regular files can be written.")
+    return stat.S_IMODE(info.st_mode) | 0o600
+
+
+def _give(fd: int, owner: os.stat_result) -> None:
+    if os.geteuid() == 0:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def _parent(root: Path, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
+    """An open folder and the last name of a path, reached without following any link."""
+    parts = _parts(path)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            below = _enter(folder, part, path, make=make)
+            os.close(folder)
+            folder = below
+        yield folder, parts[-1]
+    finally:
+        os.close(folder)
+
+
+def _parts(path: str) -> list[str]:
+    clean = path.removeprefix("/workspace/").strip()
+    parts = [part for part in PurePosixPath(clean).parts if part != "."]
+    if not parts or "\0" in clean:
+        raise ToolError(f"{path!r} names no file.")
+    if clean.startswith("/") or ".." in parts:
+        raise ToolError(f"{path} is outside of the project; give a path relative to the project's root.")
+    if any(part.lower() == ".git" for part in parts):
+        raise ToolError("The .git folder is not part of the project's files.")
+    return parts
+
+
+def _enter(folder: int, part: str, path: str, *, make: bool) -> int:
+    try:
+        return os.open(part, _FOLDER, dir_fd=folder)
+    except FileNotFoundError as error:
+        if not make:
+            raise ToolError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise _explained(error, path) from error
+    os.mkdir(part, 0o755, dir_fd=folder)
+    below = os.open(part, _FOLDER, dir_fd=folder)
+    _give(below, os.fstat(folder))
+    return below
+
+
+def _explained(error: OSError, path: str) -> ToolError:
+    if isinstance(error, FileNotFoundError):
+        return ToolError(f"There is no file {path}.")
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        return ToolError(f"{path} leads over a symbolic link or through a file; use the real path.")
+    return ToolError(f"{path} can't be opened: {error.strerror}.")
