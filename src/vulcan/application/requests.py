@@ -1,0 +1,181 @@
+"""What people ask of jobs: start one, answer, approve, raise its budget, cancel, undo."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+from vulcan.application.joblog import JobLog
+from vulcan.application.ports import BlobStore, Checkouts, Clock, EventStore, Forge, SourceRepository
+from vulcan.domain.budget import Budget
+from vulcan.domain.errors import ConcurrentAppend, JobNotFound, UserError
+from vulcan.domain.events import (
+    ApprovalGranted,
+    BudgetRaised,
+    ClarificationAnswered,
+    Event,
+    JobCancelled,
+    JobRequested,
+    JobUndone,
+)
+from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
+from vulcan.domain.policy import ReviewPolicy
+
+MAX_INSTRUCTION = 20_000
+DIGITS = string.digits + string.ascii_lowercase
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person orders with `vulcan run`."""
+
+    instruction: str
+    repository: Path
+    model: str
+    budget: Budget
+    policy: ReviewPolicy
+    by: str = ""
+    ask: bool = True
+
+
+def new_job_id(now: float) -> str:
+    """A short id that sorts by time: seconds in base 36, then two random digits."""
+    number, text = int(now), ""
+    while number:
+        number, digit = divmod(number, 36)
+        text = DIGITS[digit] + text
+    return f"{text}{secrets.choice(DIGITS)}{secrets.choice(DIGITS)}"
+
+
+class Desk:
+    """Takes people's requests and appends them to the logs of jobs."""
+
+    def __init__(self, store: EventStore, blobs: BlobStore, clock: Clock) -> None:
+        self._store, self._blobs, self._clock = store, blobs, clock
+
+    def log(self, job: str) -> JobLog:
+        """The log of an existing job."""
+        return JobLog.existing(job, self._store, self._blobs, self._clock)
+
+    def request(self, order: Order, source: SourceRepository) -> str:
+        """Start a job; returns its id.
+
+        Raises:
+            UserError: the instruction or the repository can't be used.
+        """
+        instruction = order.instruction.strip()
+        if not any(character.isalnum() for character in instruction):
+            raise UserError(
+                "the instruction is empty",
+                hint='Say what is to change, such as: vulcan run "Add a --json flag to the list command"',
+            )
+        if len(instruction) > MAX_INSTRUCTION:
+            raise UserError(
+                f"the instruction has {len(instruction):,} characters, at most {MAX_INSTRUCTION:,} are taken",
+                hint="Put details into a file of the repository and name the file in the instruction.",
+            )
+        state = source.inspect(order.repository)
+        event = JobRequested(
+            instruction=instruction,
+            repository=str(state.root),
+            base_commit=state.head,
+            base_branch=state.branch or f"detached-{state.head[:10]}",
+            model=order.model,
+            budget=order.budget,
+            policy=order.policy,
+            requested_by=order.by,
+            notes=state.notes,
+            ask=order.ask,
+        )
+        while True:
+            job = new_job_id(self._clock.now())
+            try:
+                self._store.append(job, 0, [event])
+            except ConcurrentAppend:
+                continue
+            return job
+
+    def find(self, prefix: str, repository: Path | None = None) -> str:
+        """The job of an id or of its unique beginning; without one, the newest of the repository."""
+        if prefix:
+            return self._by_prefix(prefix)
+        for job in reversed(self._store.jobs()):
+            request = self.log(job).job.request
+            if request and (repository is None or Path(request.repository) == repository):
+                return job
+        raise JobNotFound("there is no job yet", hint='Start one with: vulcan run "..."')
+
+    def _by_prefix(self, prefix: str) -> str:
+        matches = [job for job in self._store.jobs() if job.startswith(prefix)]
+        exact = [job for job in matches if job == prefix]
+        if exact or len(matches) == 1:
+            return (exact or matches)[0]
+        what = f"{len(matches)} jobs begin with {prefix}" if matches else f"there is no job {prefix}"
+        raise JobNotFound(what, hint="List the jobs with: vulcan jobs")
+
+    def answer(self, job: str, text: str, by: str) -> None:
+        """Answer the job's open question."""
+        log = self.log(job)
+        self._must_wait_for(log.job, WaitingFor.CLARIFICATION, "has no open question")
+        log.append(ClarificationAnswered(text, by))
+
+    def approve(self, job: str, by: str) -> str:
+        """Approve what the job waits for; returns what that is."""
+        log = self.log(job)
+        self._must_wait_for(log.job, WaitingFor.APPROVAL, "does not wait for an approval")
+        if log.job.approval is None:
+            raise UserError(f"job {job} does not say what is to be approved")
+        log.append(ApprovalGranted(log.job.approval.digest, by))
+        return f"{log.job.approval.action} of {log.job.approval.commit[:10]}"
+
+    def raise_budget(self, job: str, budget: Budget, by: str) -> None:
+        """Give the job other limits."""
+        log = self.log(job)
+        if budget != log.job.budget:
+            log.append(BudgetRaised(budget, by))
+
+    def cancel(self, job: str, by: str) -> None:
+        """End the job; a worker that is on it stops before its next step."""
+        log = self.log(job)
+        ended = log.job.next_stage()
+        if isinstance(ended, Ended):
+            raise UserError(f"job {job} has ended already ({ended.outcome.value})")
+        log.append(JobCancelled(by))
+
+    async def undo(
+        self, job: str, by: str, source: SourceRepository, forge: Forge, checkouts: Checkouts
+    ) -> tuple[str, ...]:
+        """Remove what the job made outside of its log: branches, the open pull request, working directories."""
+        log = self.log(job)
+        removed = await _remove(log.job, source, forge)
+        checkouts.remove(job)
+        event: Event = JobUndone(removed, by)
+        log.append(event)
+        return removed
+
+    @staticmethod
+    def _must_wait_for(job: Job, what: WaitingFor, complaint: str) -> None:
+        state = job.next_stage()
+        if not (isinstance(state, Waiting) and state.waiting_for is what):
+            raise UserError(f"the job {complaint}", hint="See what it waits for with: vulcan show")
+
+
+async def _remove(job: Job, source: SourceRepository, forge: Forge) -> tuple[str, ...]:
+    deployment, removed = job.deployment, []
+    if deployment is None or not deployment.branch or job.request is None:
+        return ()
+    branch = deployment.branch
+    if source.withdraw(Path(job.request.repository), branch):
+        removed.append(f"branch {branch} of {job.request.repository}")
+    pull = await forge.pull_requests.find(branch)
+    if pull is not None and pull.state == "open":
+        await forge.pull_requests.update(
+            pull.number, title=pull.title, body=pull.body, draft=pull.draft, closed=True
+        )
+        removed.append(f"pull request #{pull.number} (closed)")
+    if await forge.branches.head(branch):
+        await forge.branches.delete(branch)
+        removed.append(f"branch {branch} of the forge")
+    return tuple(removed)

@@ -1,0 +1,1 @@
+"""Presentation, thin: parse, call a use case, render the event stream."""

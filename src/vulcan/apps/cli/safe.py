@@ -1,0 +1,20 @@
+"""Text of models and repositories, made safe for a terminal: no control sequence of theirs is ever obeyed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def safe(text: str) -> str:
+    """The text with control, bidirectional and invisible characters shown as `\\x..`."""
+    shown = _CONTROL.sub(lambda m: "\n" if m[0] == "\r" else f"\\x{ord(m[0]):02x}", text.replace("\r\n", "\n"))
+    return "".join("�" if unicodedata.category(c) in {"Cs", "Co"} or c >= "\U000e0000" else c for c in shown)
+
+
+def one_line(text: str, width: int = 100) -> str:
+    """The text on one line of at most `width` characters."""
+    line = " ".join(safe(text).split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"

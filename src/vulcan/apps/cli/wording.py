@@ -1,0 +1,96 @@
+"""Each event in one line for people; None for those that only matter to Vulcan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vulcan.apps.cli.safe import one_line
+from vulcan.domain import events as e
+from vulcan.domain.evidence import Severity
+from vulcan.domain.testing import Outcome, TestRun
+
+Words = Callable[[Any], str | None]
+
+
+def in_words(event: e.Event) -> str | None:
+    """The line for an event, None to stay silent."""
+    words = _WORDS.get(type(event))
+    return words(event) if words else None
+
+
+def _counts(run: TestRun) -> str:
+    counts = run.counts
+    text = ", ".join(f"{counts[o]} {o.value}" for o in Outcome if o in counts) or "none"
+    return f"{text} ({one_line(run.note)})" if run.note else text
+
+
+def _generated(event: e.CodeGenerated) -> str:
+    files = ", ".join(f"{a.path} +{a.added} -{a.removed}" for a in event.generation.artifacts[:5])
+    return f"change {event.generation.metadata.commit[:10]}: {one_line(files) or 'nothing changed'}"
+
+
+def _validated(event: e.CodeValidated) -> str:
+    blocking = [f for f in event.findings if f.severity is Severity.BLOCKING]
+    if not event.findings:
+        return "static checks and review: nothing found"
+    first = "".join(f"\n    - [{f.gate}] {one_line(f.text)} {f.path}" for f in event.findings[:5])
+    return f"static checks and review: {len(blocking)} to mend, {len(event.findings) - len(blocking)} warnings{first}"
+
+
+def _tests_run(event: e.TestsRun) -> str:
+    report = event.report
+    proving = sum(entry.proves for entry in report.red_green)
+    return (
+        f"existing tests: {_counts(report.existing)}; new tests: {_counts(report.new)}; "
+        f"{proving} of {len(report.red_green)} proven red without the change and green with it"
+    )
+
+
+def _judged(event: e.EvidenceJudged) -> str:
+    gates = "".join(
+        f"\n    {'✓' if gate.passed else '✗'} {gate.gate}: {one_line(gate.detail)}" for gate in event.verdict.gates
+    )
+    return f"verdict: {'PROVEN' if event.verdict.proven else 'not proven'}{gates}"
+
+
+def _requirements(event: e.RequirementsAnalyzed) -> str:
+    criteria = "".join(f"\n    {c.id} {one_line(c.text, 160)}" for c in event.requirement.criteria)
+    assumed = "".join(f"\n    assumes: {one_line(a.text, 160)}" for a in event.requirement.assumptions)
+    return f"goal: {one_line(event.requirement.summary)}{criteria}{assumed}"
+
+
+def _tool(event: e.ToolCalled) -> str:
+    return f"{event.agent}: {event.tool} {one_line(event.summary, 90)}"
+
+
+_WORDS: dict[type[e.Event], Words] = {
+    e.JobRequested: lambda v: f"asked: {one_line(v.instruction)}"
+    + "".join(f"\n    note: {one_line(n, 160)}" for n in v.notes),
+    e.StageStarted: lambda v: f"── {v.stage.value}" + (f" (round {v.round})" if v.round > 1 else ""),
+    e.StageFailed: lambda v: f"stopped in {v.stage.value}: {one_line(v.reason, 400)}"
+    + (f"\n    {one_line(v.hint, 300)}" if v.hint else ""),
+    e.JobPaused: lambda v: f"paused: {v.reason}; the work is safe",
+    e.RequirementsAnalyzed: _requirements,
+    e.ClarificationRequested: lambda v: "asks:" + "".join(f"\n    ? {one_line(q, 300)}" for q in v.questions),
+    e.ClarificationAnswered: lambda v: f"answered: {one_line(v.answer)}",
+    e.ToolCalled: _tool,
+    e.CodeGenerated: _generated,
+    e.CodeValidated: _validated,
+    e.TestsGenerated: lambda v: f"tests {v.testing.commit[:10]}: "
+    + one_line(", ".join(c.id for c in v.testing.cases) or "none", 200),
+    e.TestsRun: _tests_run,
+    e.EvidenceJudged: _judged,
+    e.BranchPushed: lambda v: f"branch {v.branch} at {v.commit[:10]}",
+    e.PullRequestOpened: lambda v: f"pull request #{v.number}{' (draft)' if v.draft else ''}: {one_line(v.title)}",
+    e.PipelineFinished: lambda v: f"pipeline: {'passed' if v.passed else 'failed'}",
+    e.ApprovalRequested: lambda v: f"waits for approval: {v.action} of {v.commit[:10]}",
+    e.ApprovalGranted: lambda v: f"approved by {one_line(v.by)}",
+    e.Merged: lambda v: f"merged #{v.number} as {v.commit[:10]}",
+    e.ReleasePublished: lambda v: f"released {v.tag}",
+    e.BudgetSpent: lambda v: f"budget spent ({v.limit})",
+    e.BudgetRaised: lambda v: "budget changed",
+    e.JobCancelled: lambda v: "cancelled",
+    e.JobUndone: lambda v: "undone: " + (", ".join(v.removed) or "there was nothing to remove"),
+    e.JobFinished: lambda v: f"{v.outcome.value}: {one_line(v.reason, 300)}",
+}
