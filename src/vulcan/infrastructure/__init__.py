@@ -1,0 +1,1 @@
+"""One room for each outside thing; rooms do not know each other."""
