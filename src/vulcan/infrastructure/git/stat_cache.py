@@ -1,0 +1,70 @@
+"""Remembers which blob a file was when it was last read, so that an unchanged file is not read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from vulcan.infrastructure.git.folder import Node
+
+# Some file systems count whole seconds (FAT: two); a file that changed this recently may change again unseen.
+_RACY_NS = 2 * 10**9
+_STALE_SECONDS = 7 * 24 * 3600
+
+
+class StatCache:
+    """One JSON file for each directory, kept in the host's repository, out of the sandbox's reach."""
+
+    def __init__(self, folder: Path, directory: Path) -> None:
+        name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:32]
+        self._file = folder / f"{name}.json"
+        self._old: dict[str, list[int | str]] = self._load()
+        self._new: dict[str, list[int | str]] = {}
+        self._started = time.time_ns()
+
+    def blob(self, node: Node) -> str | None:
+        """The id of the file's blob, if the file is certainly the one that was read."""
+        entry = self._old.get(os.fsdecode(node.path))
+        if entry is None or entry[1:] != _identity(node):
+            return None
+        self._new[os.fsdecode(node.path)] = entry
+        return str(entry[0])
+
+    def remember(self, node: Node, oid: str) -> None:
+        """Note that the file, as `node` saw it before it was read, is blob `oid`."""
+        status = node.status
+        if max(status.st_ctime_ns, status.st_mtime_ns) < self._started - _RACY_NS:
+            self._new[os.fsdecode(node.path)] = [oid, *_identity(node)]
+
+    def save(self) -> None:
+        """Write what this snapshot saw; to be called once its blobs are stored."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_stale()
+        if self._new == self._old:
+            return
+        draft = self._file.with_name(f"{self._file.name}.{os.getpid()}.tmp")
+        draft.write_text(json.dumps(self._new, separators=(",", ":")), "utf-8")
+        draft.replace(self._file)
+
+    def _load(self) -> dict[str, list[int | str]]:
+        with suppress(OSError, ValueError):
+            loaded = json.loads(self._file.read_text("utf-8"))
+            if isinstance(loaded, dict):
+                return loaded
+        return {}
+
+    def _drop_stale(self) -> None:
+        oldest = time.time() - _STALE_SECONDS
+        for file in self._file.parent.iterdir():
+            with suppress(OSError):
+                if file.stat().st_mtime < oldest:
+                    file.unlink()
+
+
+def _identity(node: Node) -> list[int | str]:
+    status = node.status
+    return [status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
