@@ -59,7 +59,7 @@ class FileBlobStore:
         if hashlib.sha256(content).hexdigest() != digest:
             raise VulcanError(
                 f"blob {digest} is damaged: its content does not match its digest",
-                hint=f"Restore {self._path(digest)} from a backup; the job that needs it can't be resumed until then.",
+                hint=f"Restore {self._path(digest)} from a backup; the job that needs it waits for it.",
             )
         return content
 

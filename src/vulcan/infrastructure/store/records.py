@@ -1,4 +1,4 @@
-"""What every event log stores of an event: name, version, and JSON either in place or, if large, as a blob."""
+"""What every event log stores of an event: name, version, and JSON in place or, if large, as a blob."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ def to_record(event: Event, blobs: BlobStore) -> Record:
     return Record(name, version, payload, None)
 
 
-def from_record(name: str, version: int, payload: str | None, blob: str | None, blobs: BlobStore) -> Event:
+def from_record(record: Record, blobs: BlobStore) -> Event:
     """Decode an event."""
-    text = blobs.get(blob or "") if payload is None else payload
+    text = blobs.get(record.blob or "") if record.payload is None else record.payload
     try:
         data = json.loads(text)
     except ValueError as error:
         raise VulcanError(
-            f"a stored {name} is not JSON: {error}", hint="The event log is damaged; restore it from a backup."
+            f"a stored {record.name} is not JSON: {error}",
+            hint="The event log is damaged; restore it from a backup.",
         ) from error
-    return decode_event(name, version, data)
+    return decode_event(record.name, record.version, data)

@@ -150,8 +150,7 @@ class SqliteEventStore:
     def _read(self, connection: sqlite3.Connection, job: str, after: int) -> list[StoredEvent]:
         with self._translated():
             rows = connection.execute(_SELECT, (job, after)).fetchall()
-        blobs = self._blobs
-        return [StoredEvent(job, seq, at, from_record(*record, blobs)) for seq, at, *record in rows]
+        return [StoredEvent(job, seq, at, from_record(Record(*kept), self._blobs)) for seq, at, *kept in rows]
 
     def _data_version(self, connection: sqlite3.Connection) -> int:
         with self._translated():
