@@ -129,7 +129,7 @@ class SqliteEventStore:
                 self._path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
             )
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _use_wal(connection, self._busy_timeout)
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             except BaseException:
                 connection.close()
@@ -173,10 +173,27 @@ class SqliteEventStore:
         try:
             yield
         except sqlite3.Error as error:
-            # The low byte is the kind of error, the rest its detail.
-            kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            hint = _HINTS.get(kind, "").format(path=self._path)
+            hint = _HINTS.get(_kind(error), "").format(path=self._path)
             raise VulcanError(f"event log {self._path}: {error}", hint=hint) from error
         except OSError as error:
             message = f"event log {self._path}: {os.strerror(error.errno or 0)}"
             raise VulcanError(message, hint=_FOLDER_HINT) from error
+
+
+def _kind(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF  # the rest is its detail
+
+
+def _use_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    # Unlike every other statement, the switch of a new database does not wait while another process makes it.
+    deadline = time.monotonic() + busy_timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _kind(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
