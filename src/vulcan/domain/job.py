@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import reduce
+from operator import attrgetter
 from typing import Any
 
 from vulcan.domain.budget import Budget, Usage
@@ -79,6 +80,9 @@ class Ended:
 
 
 Next = Stage | Waiting | Ended
+
+Changes = dict[str, Any]
+"""Fields of a job and their new values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,20 @@ class Job:
         """The job after one event more; unknown combinations change nothing but the sequence number."""
         handler = _HANDLERS.get(type(event))
         changes = handler(self, event, at) if handler else {}
-        return replace(self, seq=self.seq + 1, updated_at=at, **changes)
+        return _with(self, changes | {"seq": self.seq + 1, "updated_at": at})
+
+
+_FIELDS = tuple(field.name for field in fields(Job))
+_PLACES = {name: place for place, name in enumerate(_FIELDS)}
+_values = attrgetter(*_FIELDS)
+
+
+def _with(job: Job, changes: Changes) -> Job:
+    # What dataclasses.replace does at half its price, which is most of what folding a long log costs.
+    values = list(_values(job))
+    for name, value in changes.items():
+        values[_PLACES[name]] = value
+    return Job(*values)
 
 
 def fold(events: Iterable[tuple[Event, float]], start: Job | None = None) -> Job:
@@ -169,8 +186,6 @@ def fold(events: Iterable[tuple[Event, float]], start: Job | None = None) -> Job
 
 # ------------------------------------------------------------------------------------- event handlers
 # Each looks at the job before the event and returns the fields that the event changes.
-
-Changes = dict[str, Any]
 
 
 def _requested(job: Job, event: JobRequested, at: float) -> Changes:
