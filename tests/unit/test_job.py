@@ -67,7 +67,8 @@ WARNING = Finding("review", Owner.CODER, "long name", Severity.WARNING)
 def generated(round_: int = 1) -> CodeGenerated:
     artifact = CodeArtifact("cli.py", ChangeKind.MODIFIED, 3, 1)
     return CodeGenerated(
-        CodeGeneration(REQUIREMENT, (artifact,), CodeMetadata(BASE_COMMIT, f"code-{round_}", round_))
+        CodeGeneration(REQUIREMENT, (artifact,), CodeMetadata(BASE_COMMIT, f"code-{round_}", round_)),
+        f"tests-{round_}",
     )
 
 
@@ -182,7 +183,7 @@ def person(waiting: Waiting, job: Job) -> list[Event]:
 def stage(draw: st.DrawFn, job: Job, due: Stage) -> list[Event]:
     """What a stage may yield, good or bad."""
     some = draw(findings)
-    digest = approval_digest("merge", job.head_commit)
+    digest = approval_digest("merge", job.newest_commit)
     unclear = draw(st.booleans()) and not job.conversation.answers
     answers: dict[Stage, list[Event]] = {
         Stage.ANALYZE: ASKS if unclear else [RequirementsAnalyzed(REQUIREMENT)],
@@ -192,10 +193,10 @@ def stage(draw: st.DrawFn, job: Job, due: Stage) -> list[Event]:
         Stage.RUN_TESTS: [run(job.round)],
         Stage.JUDGE: [judged(*(f for f in some if f.severity is Severity.BLOCKING), round_=job.round)],
         Stage.DELIVER: delivered(job),
-        Stage.FOLLOW_CI: [PipelineFinished("run", job.head_commit, passed=draw(st.booleans()), log="boom")],
+        Stage.FOLLOW_CI: [PipelineFinished("run", job.newest_commit, passed=draw(st.booleans()), log="boom")],
         Stage.RELEASE: [Merged(7, "m"), JobFinished(JobOutcome.DONE, "merged")]
         if digest in job.approved
-        else [ApprovalRequested("merge", job.head_commit, digest)],
+        else [ApprovalRequested("merge", job.newest_commit, digest)],
     }
     return answers[due]
 
@@ -205,7 +206,7 @@ ASKS: list[Event] = [RequirementsAnalyzed(UNCLEAR), ClarificationRequested(UNCLE
 
 def delivered(job: Job) -> list[Event]:
     opened: list[Event] = [
-        BranchPushed("vulcan/1", job.head_commit),
+        BranchPushed("vulcan/1", job.newest_commit),
         PullRequestOpened(7, "", "", draft=not job.proven),
     ]
     return opened if job.proven else [*opened, JobFinished(JobOutcome.NOT_PROVEN, "rounds used up")]
@@ -221,7 +222,7 @@ def test_plausible_logs_are_sound_and_never_leave_the_budgeted_rounds(log: list[
         assert job.proven
         assert job.pipeline
         assert job.pipeline.passed
-        assert approval_digest("merge", job.head_commit) in job.approved
+        assert approval_digest("merge", job.newest_commit) in job.approved
 
 
 @given(plausible_logs())
@@ -247,7 +248,7 @@ def reply_to_kindly(job: Job, answer: Stage | Waiting) -> list[Event]:
         Stage.RUN_TESTS: [run(job.round)],
         Stage.JUDGE: [judged(round_=job.round)],
         Stage.DELIVER: delivered(job),
-        Stage.FOLLOW_CI: [PipelineFinished("run", job.head_commit, passed=True, log="")],
+        Stage.FOLLOW_CI: [PipelineFinished("run", job.newest_commit, passed=True, log="")],
         Stage.RELEASE: [JobFinished(JobOutcome.DONE, "")],
     }
     return person(answer, job) if isinstance(answer, Waiting) else kind[answer]
@@ -333,7 +334,7 @@ def test_tests_that_stand_are_not_written_again() -> None:
     log = (*TESTED, run(), judged(CODER), generated(2), CodeValidated((), 2))
 
     assert next_after(*log) is Stage.RUN_TESTS
-    assert job_after(*log).head_commit == "code-2"
+    assert job_after(*log).newest_commit == "tests-2"
 
 
 @pytest.mark.parametrize(
@@ -342,14 +343,14 @@ def test_tests_that_stand_are_not_written_again() -> None:
         (START, BASE_COMMIT),
         (GENERATED, "code-1"),
         (TESTED, "tests-1"),
-        ((*TESTED, run(), judged(AUTHOR)), "code-1"),  # where tests are written anew
+        ((*TESTED, run(), judged(AUTHOR)), "tests-1"),
         ((*TESTED, run(), judged(CODER)), "tests-1"),
-        ((*TESTED, run(), judged(CODER), generated(2)), "code-2"),
-        ((*TESTED, run(), judged(CODER), generated(2), CodeValidated((CODER,), 2)), "code-2"),
+        ((*TESTED, run(), judged(CODER), generated(2)), "tests-2"),
+        ((*TESTED, run(), judged(CODER), generated(2), CodeValidated((CODER,), 2)), "tests-2"),
     ],
 )
-def test_the_head_commit_is_the_newest_that_the_due_stage_works_on(log: tuple[Event, ...], head: str) -> None:
-    assert job_after(*log).head_commit == head
+def test_the_newest_commit_is_the_tests_on_top_of_the_code(log: tuple[Event, ...], head: str) -> None:
+    assert job_after(*log).newest_commit == head
 
 
 def test_refused_tests_are_written_again() -> None:

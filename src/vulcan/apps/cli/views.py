@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.safe import one_line
@@ -13,6 +13,9 @@ from vulcan.apps.cli.wording import in_words
 from vulcan.domain.codec import encode_event
 from vulcan.domain.events import EvidenceJudged, ModelReplied, Stage, StageStarted, ToolCalled
 from vulcan.domain.job import Job
+
+if TYPE_CHECKING:
+    from rich.columns import Columns
 
 
 class View(Protocol):
@@ -94,7 +97,7 @@ class LiveView:
             self._activity = ""
             self._console.print(Text(words, style=_style(event)))
 
-    def _status(self) -> object:
+    def _status(self) -> Columns:
         from rich.columns import Columns
         from rich.spinner import Spinner
         from rich.text import Text
