@@ -105,7 +105,9 @@ class LiveView:
         usage, job = self._job.usage, self._job
         cost = "price unknown" if usage.cost is None else f"${usage.cost:.3f}"
         now = time.time()
-        place = f"{list(Stage).index(job.stage) + 1}/{len(Stage)} {job.stage.value}" if job.stage else "starting"
+        place = (
+            f"{list(Stage).index(job.stage) + 1}/{len(Stage)} {job.stage.value}" if job.stage else "starting"
+        )
         text = (
             f"{place} · round {job.round} · {usage.calls} model calls · {usage.tokens:,} tokens · {cost} · "
             f"{max(0.0, now - self._started):.0f} s"

@@ -49,7 +49,8 @@ def _tests_run(event: e.TestsRun) -> str:
 
 def _judged(event: e.EvidenceJudged) -> str:
     gates = "".join(
-        f"\n    {'✓' if gate.passed else '✗'} {gate.gate}: {one_line(gate.detail)}" for gate in event.verdict.gates
+        f"\n    {'✓' if gate.passed else '✗'} {gate.gate}: {one_line(gate.detail)}"
+        for gate in event.verdict.gates
     )
     return f"verdict: {'PROVEN' if event.verdict.proven else 'not proven'}{gates}"
 
@@ -65,11 +66,14 @@ def _tool(event: e.ToolCalled) -> str:
 
 
 _WORDS: dict[type[e.Event], Words] = {
-    e.JobRequested: lambda v: f"asked: {one_line(v.instruction)}"
-    + "".join(f"\n    note: {one_line(n, 160)}" for n in v.notes),
+    e.JobRequested: lambda v: (
+        f"asked: {one_line(v.instruction)}" + "".join(f"\n    note: {one_line(n, 160)}" for n in v.notes)
+    ),
     e.StageStarted: lambda v: f"── {v.stage.value}" + (f" (round {v.round})" if v.round > 1 else ""),
-    e.StageFailed: lambda v: f"stopped in {v.stage.value}: {one_line(v.reason, 400)}"
-    + (f"\n    {one_line(v.hint, 300)}" if v.hint else ""),
+    e.StageFailed: lambda v: (
+        f"stopped in {v.stage.value}: {one_line(v.reason, 400)}"
+        + (f"\n    {one_line(v.hint, 300)}" if v.hint else "")
+    ),
     e.JobPaused: lambda v: f"paused: {v.reason}; the work is safe",
     e.RequirementsAnalyzed: _requirements,
     e.ClarificationRequested: lambda v: "asks:" + "".join(f"\n    ? {one_line(q, 300)}" for q in v.questions),
@@ -77,12 +81,15 @@ _WORDS: dict[type[e.Event], Words] = {
     e.ToolCalled: _tool,
     e.CodeGenerated: _generated,
     e.CodeValidated: _validated,
-    e.TestsGenerated: lambda v: f"tests {v.testing.commit[:10]}: "
-    + one_line(", ".join(c.id for c in v.testing.cases) or "none", 200),
+    e.TestsGenerated: lambda v: (
+        f"tests {v.testing.commit[:10]}: " + one_line(", ".join(c.id for c in v.testing.cases) or "none", 200)
+    ),
     e.TestsRun: _tests_run,
     e.EvidenceJudged: _judged,
     e.BranchPushed: lambda v: f"branch {v.branch} at {v.commit[:10]}",
-    e.PullRequestOpened: lambda v: f"pull request #{v.number}{' (draft)' if v.draft else ''}: {one_line(v.title)}",
+    e.PullRequestOpened: lambda v: (
+        f"pull request #{v.number}{' (draft)' if v.draft else ''}: {one_line(v.title)}"
+    ),
     e.PipelineFinished: lambda v: f"pipeline: {'passed' if v.passed else 'failed'}",
     e.ApprovalRequested: lambda v: f"waits for approval: {v.action} of {v.commit[:10]}",
     e.ApprovalGranted: lambda v: f"approved by {one_line(v.by)}",

@@ -1,0 +1,21 @@
+"""Entry point; answers `--version` without loading anything."""
+
+from __future__ import annotations
+
+import sys
+
+from vulcan import __version__
+
+
+def main() -> None:
+    """Run the command line."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        print(f"vulcan {__version__}")  # noqa: T201 - this is the command's output
+        return
+    from vulcan.apps.cli.main import command  # noqa: PLC0415 - --version stays light
+
+    command(prog_name="vulcan")
+
+
+if __name__ == "__main__":
+    main()

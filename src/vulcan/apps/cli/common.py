@@ -1,0 +1,80 @@
+"""What the commands share: settings, options, who is asking."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vulcan.apps.cli.safe import safe
+
+if TYPE_CHECKING:
+    from vulcan.bootstrap import Vulcan
+
+
+def open_vulcan(repository: Path | None = None, overrides: dict[str, object] | None = None) -> Vulcan:
+    """The installation with its settings; says on standard error what in them was ignored."""
+    from vulcan.bootstrap import Vulcan
+    from vulcan.infrastructure.settings import load_settings
+
+    settings = load_settings(repository, os.environ, overrides or {})
+    for note in settings.notes:
+        click.secho(f"note: {safe(note)}", fg="yellow", err=True)
+    return Vulcan(settings, os.environ)
+
+
+def person() -> str:
+    """Who gives orders here."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that every command that works on a job has."""
+    for option in reversed(
+        (
+            click.option("--model", help="Model, such as anthropic:claude-sonnet-4-5 or recorded:PATH."),
+            click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1."),
+            click.option("--max-cost", type=float, help="US dollars over all agents."),
+            click.option("--max-tokens", type=int, help="Input and output tokens over all agents."),
+            click.option("--max-time", type=float, help="Seconds of work."),
+            click.option("--max-calls", type=int, help="Model calls over all agents."),
+            click.option("--rounds", type=int, help="How often work may go back to be mended."),
+            click.option("--json", "as_json", is_flag=True, help="One event a line, for machines."),
+            click.option("-v", "--verbose", is_flag=True, help="Plain lines, with each tool call."),
+            click.option(
+                "--unsafe-no-sandbox", is_flag=True, help="Only for throw-away machines: no sandbox."
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def overrides_from(options: dict[str, Any]) -> dict[str, object]:
+    """Settings from the command line; what was not given is left out."""
+    keys = {
+        "model": "model.name",
+        "base_url": "model.base_url",
+        "max_cost": "budget.cost",
+        "max_tokens": "budget.tokens",
+        "max_time": "budget.seconds",
+        "max_calls": "budget.calls",
+        "rounds": "budget.rounds",
+        "merge": "review.merge",
+    }
+    found: dict[str, object] = {
+        key: options[name] for name, key in keys.items() if options.get(name) is not None
+    }
+    if options.get("release"):
+        found["review.release"] = True
+    if options.get("unsafe_no_sandbox"):
+        found["sandbox.unsafe"] = True
+    return found

@@ -1,0 +1,112 @@
+"""`vulcan doctor`: does this machine have what Vulcan needs, shown by trying it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from vulcan import __version__
+from vulcan.apps.cli.common import open_vulcan
+from vulcan.domain.errors import VulcanError
+
+if TYPE_CHECKING:
+    from vulcan.bootstrap import Vulcan
+
+GIT_MINIMUM = (2, 38)
+FREE_BYTES = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; `needed` ones make the command fail."""
+
+    name: str
+    passed: bool
+    detail: str
+    needed: bool = True
+
+
+@click.command()
+def doctor() -> None:
+    """Check this machine: versions, state folder, model, and a canary in the sandbox."""
+    vulcan = open_vulcan()
+    failed = False
+    for check in _checks(vulcan):
+        mark = click.style("ok  ", fg="green") if check.passed else click.style("FAIL", fg="red")
+        if not check.passed and not check.needed:
+            mark = click.style("note", fg="yellow")
+        click.echo(f"{mark} {check.name}: {check.detail}")
+        failed = failed or (check.needed and not check.passed)
+    sys.exit(1 if failed else 0)
+
+
+def _checks(vulcan: Vulcan) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("vulcan", passed=True, detail=f"{__version__} on Python {version}")
+    yield _git()
+    yield _state(vulcan)
+    for name in ("ruff", "uv"):
+        yield _tried(name, lambda name=name: _program(name))
+    yield from _sandbox(vulcan)
+    model = vulcan.settings.model.name
+    detail = model or "none configured; `vulcan run` says how to set one, `vulcan demo` needs none"
+    yield Check("model", passed=bool(model), detail=detail, needed=False)
+
+
+def _tried(name: str, probe: Callable[[], str]) -> Check:
+    try:
+        return Check(name, passed=True, detail=probe())
+    except VulcanError as error:
+        return Check(name, passed=False, detail=f"{error.message}. {error.hint}")
+
+
+def _git() -> Check:
+    git = shutil.which("git")
+    if git is None:
+        return Check("git", passed=False, detail="not found; install it with: apt-get install git")
+    out = subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    numbers = tuple(int(part) for part in out.split()[2].split(".")[:2] if part.isdigit())
+    return Check("git", passed=numbers >= GIT_MINIMUM, detail=f"{out} (2.38 or newer is needed)")
+
+
+def _state(vulcan: Vulcan) -> Check:
+    folder = vulcan.settings.state_dir
+
+    def probe() -> str:
+        vulcan.store.jobs()
+        free = shutil.disk_usage(folder).free
+        if free < FREE_BYTES:
+            raise VulcanError(f"{folder} has only {free // 1024**2} MB free")
+        return f"{folder}, {free // 1024**3} GB free"
+
+    return _tried("state folder", probe)
+
+
+def _program(name: str) -> str:
+    from vulcan.infrastructure.testing.toolbox import find_binary
+
+    path = find_binary(name)
+    if not os.access(path, os.X_OK):
+        raise VulcanError(f"{path} can't be run")
+    return str(path)
+
+
+def _sandbox(vulcan: Vulcan) -> Iterator[Check]:
+    from vulcan.infrastructure.sandbox import canary
+
+    try:
+        sandbox = vulcan.sandbox
+    except VulcanError as error:
+        yield Check("sandbox", passed=False, detail=f"{error.message}. {error.hint}")
+        return
+    yield Check("sandbox", passed=sandbox.name != "none", detail=sandbox.name)
+    for result in asyncio.run(canary(sandbox)):
+        yield Check(f"  canary: {result.name}", result.passed, result.detail)

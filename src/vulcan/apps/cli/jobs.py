@@ -1,0 +1,173 @@
+"""Commands that look at jobs or end them: jobs, show, cancel, undo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vulcan.apps.cli.common import open_vulcan, person
+from vulcan.apps.cli.outcomes import state_in_words
+from vulcan.apps.cli.safe import one_line, safe
+from vulcan.apps.cli.views import JsonView, PlainView
+from vulcan.domain.errors import UserError
+from vulcan.domain.events import ModelReplied
+from vulcan.domain.job import Ended, Job
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One job a line, for machines.")
+def jobs(*, as_json: bool) -> None:
+    """List all jobs, oldest first."""
+    vulcan = open_vulcan()
+    for job in vulcan.store.jobs():
+        state = vulcan.desk.log(job).job
+        if as_json:
+            click.echo(json.dumps(_row(job, state)))
+        else:
+            asked = state.request.instruction if state.request else ""
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.requested_at))
+            words = state_in_words(state.next_stage())
+            click.echo(f"{job}  {when}  {words:<34}  {one_line(asked, 70)}")
+
+
+def _row(job: str, state: Job) -> dict[str, Any]:
+    request, deployment = state.request, state.deployment
+    return {
+        "job": job,
+        "state": state_in_words(state.next_stage()),
+        "instruction": request.instruction if request else "",
+        "repository": request.repository if request else "",
+        "branch": deployment.branch if deployment else "",
+        "proven": state.proven,
+        "tokens": state.usage.tokens,
+        "cost": state.usage.cost,
+    }
+
+
+@click.command()
+@click.argument("job", required=False, default="")
+@click.option("--events", is_flag=True, help="The log, a line an event.")
+@click.option("--diff", is_flag=True, help="The change as a diff.")
+@click.option("--json", "as_json", is_flag=True, help="The evidence (or with --events the log) for machines.")
+@click.option("--recording", is_flag=True, help="The model's replies, as a recorded: model plays them.")
+@click.option("--follow", is_flag=True, help="Show events as they come, until the job waits or has ended.")
+def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, follow: bool) -> None:
+    """Show JOB (default: the newest): its pull request with the evidence."""
+    vulcan = open_vulcan()
+    found = vulcan.desk.find(job)
+    log = vulcan.desk.log(found)
+    if recording:
+        for stored in vulcan.store.read(found):
+            if isinstance(stored.event, ModelReplied):
+                payload = json.loads(log.kept(stored.event.payload))
+                click.echo(json.dumps({"key": stored.event.key} | payload, ensure_ascii=False))
+    elif events or follow:
+        view = (
+            JsonView(click.get_text_stream("stdout"))
+            if as_json
+            else PlainView(click.get_text_stream("stdout"), tools=True)
+        )
+        _events(vulcan, found, view, follow=follow)
+    elif diff:
+        click.echo(safe(_diff(vulcan, log.job)), nl=False)
+    elif as_json:
+        from vulcan.application.report import machine_report
+
+        click.echo(machine_report(found, log.job))
+    else:
+        _page(found, log.job)
+
+
+def _events(vulcan: Any, job: str, view: Any, *, follow: bool) -> None:
+    if not follow:
+        for stored in vulcan.store.read(job):
+            view.saw(stored)
+        return
+    from vulcan.domain.events import Stage
+
+    state = Job()
+    for stored in vulcan.store.follow(job):
+        if stored is not None:
+            state = state.apply(stored.event, stored.at)
+            view.saw(stored)
+        elif not isinstance(state.next_stage(), Stage):
+            return
+        else:
+            time.sleep(0.1)
+
+
+def _diff(vulcan: Any, state: Job) -> str:
+    if state.request is None:
+        raise UserError("the job has no request")
+    repository = vulcan.repository(Path(state.request.repository))
+    return str(repository.diff(state.request.base_commit, state.newest_commit))
+
+
+def _page(job: str, state: Job) -> None:
+    request, deployment = state.request, state.deployment
+    click.secho(f"job {job}: {state_in_words(state.next_stage())}", bold=True)
+    if request:
+        click.echo(
+            f"asked by {safe(request.requested_by)} for {request.repository} at {request.base_commit[:10]}"
+        )
+    if state.waiting:
+        click.echo(f"waits for {state.waiting.waiting_for.value}: {safe(state.waiting.reason)}")
+    if isinstance(state.next_stage(), Ended) and state.reason:
+        click.echo(safe(state.reason))
+    if deployment and deployment.pull_request:
+        from vulcan.application.commits import requirement_of, subject
+        from vulcan.application.report import pull_request_body
+
+        title = subject(requirement_of(state))
+        status = deployment.status.value
+        click.echo(f"pull request #{deployment.pull_request} ({status}): {safe(title)}")
+        click.echo(f"branch {deployment.branch} at {deployment.commit[:10]}\n")
+        _markdown(safe(pull_request_body(job, state)))
+    elif state.requirement:
+        click.echo(f"goal: {safe(state.requirement.summary)}")
+        for criterion in state.requirement.criteria:
+            click.echo(f"  {criterion.id} {safe(criterion.text)}")
+
+
+def _markdown(text: str) -> None:
+    """Rendered on a terminal, as it is elsewhere."""
+    if not click.get_text_stream("stdout").isatty():
+        click.echo(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
+@click.command()
+@click.argument("job")
+def cancel(job: str) -> None:
+    """End JOB; a worker that is on it stops before its next step."""
+    vulcan = open_vulcan()
+    found = vulcan.desk.find(job)
+    vulcan.desk.cancel(found, person())
+    click.echo(f"job {found} is cancelled; remove what it made with: vulcan undo {found}")
+
+
+@click.command()
+@click.argument("job")
+def undo(job: str) -> None:
+    """Remove what JOB made: branches, pull request, working directories. Your own work is never touched."""
+    vulcan = open_vulcan()
+    found = vulcan.desk.find(job)
+    request = vulcan.desk.log(found).job.request
+    if request is None:
+        raise UserError(f"job {found} holds no request")
+    project = vulcan.project(Path(request.repository))
+    removed = asyncio.run(
+        vulcan.desk.undo(found, person(), project.source, project.forge, project.directories)
+    )
+    for what in removed:
+        click.echo(f"removed {what}")
+    click.echo(f"job {found} is undone" if removed else f"job {found} had made nothing that is still there")

@@ -1,0 +1,57 @@
+"""The `vulcan` command: its groups, and errors turned into messages that say what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vulcan import __version__
+from vulcan.apps.cli import doctor, jobs, work
+from vulcan.apps.cli.outcomes import ExitCode
+from vulcan.apps.cli.safe import safe
+from vulcan.domain.errors import JobNotFound, UserError, VulcanError
+
+USAGE_ERRORS = (UserError, JobNotFound)
+
+
+EPILOG = """\b
+Exit codes: 0 done (proven; a merge may wait for approval), 1 failed (resume tries again), 2 usage, 3 not proven,
+4 needs a person's answer, 5 over budget, 6 cancelled, 130 paused by Ctrl-C (resume goes on)."""
+
+
+class Group(click.Group):
+    """Turns Vulcan's errors into messages that say what to do next."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; broad `except` stands nowhere here, bugs keep their traceback."""
+        try:
+            return super().invoke(ctx)
+        except VulcanError as error:
+            click.secho(f"vulcan: {safe(error.message)}", fg="red", err=True)
+            if error.hint:
+                click.echo(safe(error.hint), err=True)
+            ctx.exit(ExitCode.USAGE if isinstance(error, USAGE_ERRORS) else ExitCode.FAILED)
+
+
+@click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="vulcan %(version)s")
+def command() -> None:
+    """Vulcan turns an instruction into a proven change: tests, evidence, pull request.
+
+    The model never decides that it is done; the evidence is run again in clean checkouts.
+    """
+
+
+for each in (
+    work.run,
+    work.resume,
+    jobs.jobs,
+    jobs.show,
+    work.approve,
+    jobs.cancel,
+    jobs.undo,
+    doctor.doctor,
+    work.demo,
+):
+    command.add_command(each)

@@ -1,0 +1,273 @@
+"""The composition root: the only file that knows both infrastructure and apps' needs. Rooms load when first used."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vulcan.application.checks import ProjectChecks
+from vulcan.application.pipeline import Lease, Pipeline
+from vulcan.application.requests import Desk
+from vulcan.application.services import Services, TestSettings
+from vulcan.domain.errors import VulcanError
+from vulcan.domain.events import Worker
+
+if TYPE_CHECKING:
+    from vulcan.application.ports import (
+        AuthoredTests,
+        Briefing,
+        CallJournal,
+        Observer,
+        Sandbox,
+        WorkflowEngine,
+        Workspace,
+    )
+    from vulcan.domain.evidence import Finding
+    from vulcan.domain.requirements import Requirement
+    from vulcan.infrastructure.agents.team import Team
+    from vulcan.infrastructure.git import GitRepository, GitSource
+    from vulcan.infrastructure.local_forge import LocalForge
+    from vulcan.infrastructure.settings import Settings
+    from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
+    from vulcan.infrastructure.testing.toolbox import Toolbox
+    from vulcan.infrastructure.workspace.directories import Directories
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class LazyTeam:
+    """The agents, made when the first of them is needed: what needs no model loads no model."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _team(self) -> Team:
+        from vulcan.infrastructure.agents.team import Team
+        from vulcan.infrastructure.llm.registry import make_model
+
+        model = self._settings.model
+        return Team(make_model(model.name, model.base_url, model.api_key))
+
+    async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
+        """As the analyst."""
+        return await self._team.analyze(briefing, workspace, journal)
+
+    async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:
+        """As the coder."""
+        return await self._team.code(briefing, workspace, journal)
+
+    async def write_tests(
+        self, briefing: Briefing, workspace: Workspace, journal: CallJournal
+    ) -> AuthoredTests:
+        """As the test author."""
+        return await self._team.write_tests(briefing, workspace, journal)
+
+    async def review(
+        self, briefing: Briefing, workspace: Workspace, journal: CallJournal
+    ) -> tuple[Finding, ...]:
+        """As the reviewer."""
+        return await self._team.review(briefing, workspace, journal)
+
+
+class Vulcan:
+    """Everything of one installation, on one state folder."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.settings, self.environ = settings, environ
+        self.clock = SystemClock()
+
+    @cached_property
+    def blobs(self) -> FileBlobStore:
+        """Large payloads."""
+        from vulcan.infrastructure.store import FileBlobStore
+
+        return FileBlobStore(self.settings.state_dir / "blobs")
+
+    @cached_property
+    def store(self) -> SqliteEventStore:
+        """The log of events."""
+        from vulcan.infrastructure.store import SqliteEventStore
+
+        make_reachable(self.settings.state_dir)
+        return SqliteEventStore(self.settings.state_dir / "events.sqlite3", self.blobs)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Where people's requests are taken."""
+        return Desk(self.store, self.blobs, self.clock)
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """The strongest sandbox that this machine offers."""
+        from vulcan.infrastructure.sandbox import choose_sandbox
+
+        chosen = self.settings.sandbox
+        return choose_sandbox(chosen.minimum.value, unsafe=chosen.unsafe)
+
+    @cached_property
+    def toolbox(self) -> Toolbox:
+        """Helpers that boxes need."""
+        from vulcan.infrastructure.testing.toolbox import Toolbox
+
+        return Toolbox(self.settings.state_dir / "tools")
+
+    def source(self) -> GitSource:
+        """Users' repositories."""
+        from vulcan.infrastructure.git import GitSource
+
+        return GitSource(self.repository)
+
+    def repository(self, root: Path) -> GitRepository:
+        """The host's own repository for a user's one; also the local forge's."""
+        from vulcan.infrastructure.git import GitRepository
+
+        digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:10]
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-.") or "project"
+        return GitRepository(self.settings.state_dir / "forge" / f"{name}-{digest}.git")
+
+    def project(self, root: Path) -> Project:
+        """What is needed to work on one repository."""
+        return Project(self, root)
+
+
+class Project:
+    """The services and the pipeline for one repository."""
+
+    def __init__(self, vulcan: Vulcan, root: Path) -> None:
+        self._vulcan, self.root = vulcan, root
+        self.repository = vulcan.repository(root)
+        self.source = vulcan.source()
+
+    @cached_property
+    def directories(self) -> Directories:
+        """Workspaces and clean checkouts."""
+        from vulcan.infrastructure.environment.builder import Tools, UvEnvironments
+        from vulcan.infrastructure.testing.toolbox import find_binary
+        from vulcan.infrastructure.workspace.directories import Directories
+
+        vulcan, settings = self._vulcan, self._vulcan.settings
+        environments = UvEnvironments(
+            settings.state_dir / "environments",
+            vulcan.sandbox,
+            Tools(find_binary("uv"), vulcan.toolbox.mount()),
+            settings.sandbox.limits,
+            vulcan.environ,
+            settings.tests.dependencies,
+        )
+        jobs = settings.state_dir / "jobs"
+        make_reachable(jobs)
+        return Directories(jobs, self.repository, vulcan.sandbox, environments, settings.sandbox.limits)
+
+    @cached_property
+    def forge(self) -> LocalForge:
+        """The embedded forge."""
+        from vulcan.infrastructure.local_forge import LocalForge
+
+        return LocalForge(self.repository, self._checks)
+
+    async def _checks(self, commit: str) -> tuple[bool, str, float]:
+        checks = ProjectChecks(self.services, self._vulcan.settings.checks)
+        return await checks.run(commit, self.repository.fork_point(commit))
+
+    @cached_property
+    def services(self) -> Services:
+        """Adapters for the stages."""
+        from vulcan.infrastructure.testing.inspector import Inspector
+        from vulcan.infrastructure.testing.pytest_runner import PytestRunner
+        from vulcan.infrastructure.testing.static import PythonChecks
+
+        vulcan, settings = self._vulcan, self._vulcan.settings
+        team = LazyTeam(settings)
+        inside = (vulcan.sandbox, vulcan.toolbox, settings.sandbox.limits)
+        return Services(
+            analyst=team,
+            coder=team,
+            test_author=team,
+            reviewer=team,
+            checkouts=self.directories,
+            repository=self.repository,
+            source=self.source,
+            forge=self.forge,
+            sandbox=vulcan.sandbox,
+            runner=PytestRunner(*inside),
+            inspector=Inspector(*inside),
+            static=PythonChecks(*inside),
+            tests=TestSettings(settings.tests.timeout, settings.tests.test_timeout),
+            limits=settings.sandbox.limits,
+        )
+
+    def bring(self, commit: str, branch: str) -> None:
+        """Bring the job's base into the host's repository, and the forge's branch up to it."""
+        self.repository.fetch(self.root, commit)
+        self.forge.sync_branch(branch, commit)
+
+    def engine(self, observers: Sequence[Observer]) -> WorkflowEngine:
+        """Prefect where a server is configured, else inline."""
+        from vulcan.application.stages import stage_functions
+
+        vulcan = self._vulcan
+        stages = stage_functions(self.services)
+        pipeline = Pipeline(vulcan.store, vulcan.blobs, vulcan.clock, stages, this_lease(), observers)
+        url = vulcan.settings.workflow.prefect_api_url
+        if url:
+            from vulcan.infrastructure.workflow.prefect import PrefectEngine
+
+            return PrefectEngine(pipeline, url)
+        from vulcan.infrastructure.workflow.inline import InlineEngine
+
+        return InlineEngine(pipeline)
+
+
+def make_reachable(folder: Path) -> None:
+    """Make a state folder; as root, others may pass through it, since boxes run as another user."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    except OSError as error:
+        raise VulcanError(
+            f"the state folder {folder} can't be made: {error.strerror}",
+            hint="Set VULCAN_HOME to a folder that you can write to.",
+        ) from error
+
+
+# ------------------------------------------------------------------------------------------ the lease
+
+
+def start_time(pid: int) -> int:
+    """Clock ticks after boot at which a process started; 0 if there is none. Source: proc(5), field 22."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def is_alive(worker: Worker) -> bool:
+    """Whether a worker still lives; one on another machine counts as alive, since nobody can tell here."""
+    if worker.host != socket.gethostname():
+        return True
+    return worker.started != 0 and start_time(worker.pid) == worker.started
+
+
+def this_lease() -> Lease:
+    """This process as a worker."""
+    pid = os.getpid()
+    return Lease(Worker(socket.gethostname(), pid, start_time(pid)), is_alive)
