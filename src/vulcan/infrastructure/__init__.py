@@ -1,0 +1,1 @@
+"""Adapters: one room for each thing outside; rooms do not know each other."""
