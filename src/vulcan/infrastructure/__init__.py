@@ -1,1 +1,1 @@
-"""Adapters: one room for each thing outside; rooms do not know each other."""
+"""One room for each outside thing; rooms do not know each other."""

@@ -35,8 +35,8 @@ class _Outcome:
 class ServedBox:
     """A box whose commands a server inside it starts, one at a time.
 
-    If a command takes the server with it, the box is opened anew for the next command, and the result's note says
-    so: what ran in the background and what lay in temporary folders is gone then.
+    If a command takes the server with it, the box is opened anew for the next command, and the result's note
+    says so: what ran in the background and what lay in temporary folders is gone then.
     """
 
     def __init__(self, planner: Planner, layout: Layout, spec: BoxSpec, user: User) -> None:
@@ -51,7 +51,7 @@ class ServedBox:
 
     @property
     def workspace_path(self) -> str:
-        """The workspace's folder as commands see it: `/workspace`, or its real path without a mount namespace."""
+        """The workspace as commands see it: `/workspace`, or its real path without a mount namespace."""
         return self._layout.workspace
 
     def inside(self, target: str) -> str:
@@ -98,7 +98,7 @@ class ServedBox:
             outcome = await self._attempt(process, seconds, window, file)
             if outcome.exit and not outcome.exit.started:
                 notes.append("the box was full of processes; all in the background were stopped")
-                process.sweep()
+                await process.sweep()
                 outcome = await self._attempt(process, seconds, window, file)
             output = _output(file, outcome.exit, window)
         notes += [_limit_note(word, self._spec.limits) for word in process.passed()]

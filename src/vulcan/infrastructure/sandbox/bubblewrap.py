@@ -11,7 +11,15 @@ from pathlib import Path
 from vulcan.application.ports import BoxSpec
 from vulcan.domain.errors import SandboxUnavailable
 from vulcan.infrastructure.sandbox import profile, seccomp
-from vulcan.infrastructure.sandbox.plan import Layout, Plan, Planner, guest, memory_file, python, server_arguments
+from vulcan.infrastructure.sandbox.plan import (
+    Layout,
+    Plan,
+    Planner,
+    guest,
+    memory_file,
+    python,
+    server_arguments,
+)
 from vulcan.infrastructure.sandbox.served import ServedSandbox
 from vulcan.infrastructure.sandbox.user import User
 
@@ -46,7 +54,13 @@ def _plan(bwrap: str, spec: BoxSpec, syscalls: bytes, server: int, stack: ExitSt
     options = profile.arguments(spec, guest("server"), syscalls, data)
     # Not on the command line, where every user of the host could read the paths.
     listed = data("arguments", b"\0".join(os.fsencode(option) for option in options))
-    command = [bwrap, "--args", str(listed), "--", *python(profile.SERVER, server, *server_arguments(spec.limits))]
+    command = [
+        bwrap,
+        "--args",
+        str(listed),
+        "--",
+        *python(profile.SERVER, server, *server_arguments(spec.limits)),
+    ]
     return Plan(tuple(command), tuple(handed), nested=True, tmpfs=tuple(profile.TMPFS))
 
 
@@ -67,8 +81,9 @@ def hint(complaint: str) -> str:
             return cure
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return (
-            "This container's engine refuses user namespaces. Start it with --security-opt seccomp=unconfined "
-            "--security-opt systempaths=unconfined, or allow Landlock as the weakest sandbox."
+            "This container's engine refuses user namespaces. Start it with "
+            "--security-opt seccomp=unconfined --security-opt systempaths=unconfined, "
+            "or allow Landlock as the weakest sandbox."
         )
     return "Run `bwrap --unshare-all --ro-bind / / true` to see what the kernel refuses, or allow Landlock."
 
@@ -87,9 +102,12 @@ _SETTINGS = (
     (
         "kernel/apparmor_restrict_unprivileged_userns",
         "1",
-        "AppArmor refuses user namespaces: install its profile for /usr/bin/bwrap (apt-get install apparmor-profiles, "
-        "then copy /usr/share/apparmor/extra-profiles/bwrap-userns-restrict to /etc/apparmor.d and reload), or "
-        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        (
+            "AppArmor refuses user namespaces: install its profile for /usr/bin/bwrap (apt-get install "
+            "apparmor-profiles, copy /usr/share/apparmor/extra-profiles/bwrap-userns-restrict to "
+            "/etc/apparmor.d and reload), or "
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+        ),
     ),
 )
 

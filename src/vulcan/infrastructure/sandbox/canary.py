@@ -65,7 +65,9 @@ async def _attacks(box: Box, grounds: _Grounds) -> list[CanaryCheck]:
 
 async def _probe(box: Box, *arguments: str) -> CommandResult:
     source = guest("probe").decode()
-    return await box.run([SYSTEM_PYTHON, "-I", "-S", "-c", source, *arguments], timeout=SECONDS, output_limit=50_000)
+    return await box.run(
+        [SYSTEM_PYTHON, "-I", "-S", "-c", source, *arguments], timeout=SECONDS, output_limit=50_000
+    )
 
 
 def _checks(result: CommandResult, expected: int) -> list[CanaryCheck]:
@@ -77,7 +79,9 @@ def _checks(result: CommandResult, expected: int) -> list[CanaryCheck]:
             checks.append(CanaryCheck(name, word == "ok", detail))
     if len(checks) != expected or result.exit_code:
         last = result.output.strip().splitlines()[-1:] or ["nothing printed"]
-        checks.append(CanaryCheck("probe ran to its end", passed=False, detail=f"{last[0]} {result.note}".strip()))
+        checks.append(
+            CanaryCheck("probe ran to its end", passed=False, detail=f"{last[0]} {result.note}".strip())
+        )
     return checks
 
 

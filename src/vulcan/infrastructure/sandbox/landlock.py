@@ -10,7 +10,15 @@ from functools import partial
 from vulcan.application.ports import BoxSpec
 from vulcan.domain.errors import SandboxUnavailable
 from vulcan.infrastructure.sandbox import profile, seccomp
-from vulcan.infrastructure.sandbox.plan import Layout, Plan, Planner, guest, memory_file, python, server_arguments
+from vulcan.infrastructure.sandbox.plan import (
+    Layout,
+    Plan,
+    Planner,
+    guest,
+    memory_file,
+    python,
+    server_arguments,
+)
 from vulcan.infrastructure.sandbox.served import ServedSandbox
 from vulcan.infrastructure.sandbox.unconfined import processes_of, real_layout
 from vulcan.infrastructure.sandbox.user import User
@@ -51,9 +59,9 @@ def landlock_version() -> int:
 class LandlockSandbox(ServedSandbox):
     """Boxes that see the host's paths, as far as rules allow, and have no network and no sockets at all.
 
-    `/workspace` and mounts are at their real paths (`workspace_path` and `inside` of the box say where). There is no
-    network namespace, and Landlock says nothing on UDP and on sockets in the file system (the session bus, agents),
-    so the filter refuses `socket()` for every family; `socketpair()` stays, which is what asyncio needs.
+    `/workspace` and mounts are at their real paths (`workspace_path` and `inside` of the box say where).
+    There is no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the
+    session bus, agents), so the filter refuses `socket()` for every family; `socketpair()` stays, as asyncio needs it.
     """
 
     @property
@@ -72,10 +80,12 @@ class LandlockSandbox(ServedSandbox):
             )
         syscalls = seccomp.program(seccomp.WITHOUT_SOCKETS)
         layout = real_layout(spec, user, stack)
-        return partial(_plan, spec, layout, user, syscalls), layout
+        return partial(_plan, spec=spec, layout=layout, user=user, syscalls=syscalls), layout
 
 
-def _plan(spec: BoxSpec, layout: Layout, user: User, syscalls: bytes, server: int, stack: ExitStack) -> Plan:
+def _plan(
+    server: int, stack: ExitStack, *, spec: BoxSpec, layout: Layout, user: User, syscalls: bytes
+) -> Plan:
     rules = memory_file("rules", b"\0".join(os.fsencode(word) for word in _rules(spec, layout)), stack)
     code = memory_file("syscalls", syscalls, stack)
     launcher = memory_file("confine", guest("confine"), stack)

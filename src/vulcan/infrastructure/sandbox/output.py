@@ -53,9 +53,8 @@ def render(kept: bytes, head_size: int, total: int, window: Window) -> str:
     start = _encode(head[: window.head])
     end = _encode(last.decode("utf-8", "surrogateescape")[-window.tail :] if window.tail else "")
     left_out = total - len(start) - len(end)
-    return (
-        f"{start.decode('utf-8', 'replace')}\n[... {left_out} bytes left out ...]\n{end.decode('utf-8', 'replace')}"
-    )
+    shown = [part.decode("utf-8", "replace") for part in (start, end)]
+    return f"\n[... {left_out} bytes left out ...]\n".join(shown)
 
 
 def _encode(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What a kind of sandbox has to say so that a box can be started: a command, its descriptors, and where things are."""
+"""What a kind of sandbox says so that a box can be started: a command, its descriptors, where things are."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ def checked(spec: BoxSpec, user: User) -> BoxSpec:
     if not workspace.is_dir():
         raise SandboxUnavailable(f"{workspace} is not a folder.", hint="Give the workspace's folder.")
     mounts = tuple(
-        Mount(require_reachable(mount.source, user), _target(mount.target), mount.writable) for mount in spec.mounts
+        Mount(require_reachable(mount.source, user), _target(mount.target), mount.writable)
+        for mount in spec.mounts
     )
     return BoxSpec(workspace, spec.writable, mounts, dict(spec.environment), spec.limits)
 

@@ -21,6 +21,7 @@ END_SECONDS = 10.0
 MOST_FILES_IN_TMPFS = 100_000
 PACKET = 4096
 ENDED = b""
+SWEPT = b"swept"
 
 
 class BoxEnded(Exception):  # noqa: N818 - not an error of the caller; never leaves this room
@@ -61,7 +62,14 @@ class BoxProcess:
                 handed.callback(control_inside.close)
                 handed.callback(server_inside.close)
                 plan = planner(server_inside.fileno(), handed)
-                supervisor = _spawn(plan, limits, user, control_inside.fileno(), errors, handed)
+                supervisor = _spawn(
+                    plan,
+                    limits=limits,
+                    user=user,
+                    control=control_inside.fileno(),
+                    errors=errors,
+                    stack=handed,
+                )
             box = cls(supervisor, control, server, errors)
             stack.pop_all()
         try:
@@ -117,7 +125,8 @@ class BoxProcess:
             elif verb == b"full":
                 return Exit(started=False)
             else:
-                return Exit(*map(int, rest))
+                code, total, head_size = map(int, rest)
+                return Exit(code, total, head_size)
 
     def kill(self) -> None:
         """Have the running command, its descendants and its session killed."""
@@ -125,9 +134,13 @@ class BoxProcess:
         if self.running:
             self._tell(b"kill %d" % self.running)
 
-    def sweep(self) -> None:
-        """Have everything in the box killed but its server."""
+    async def sweep(self) -> None:
+        """Have everything in the box killed but its server, and wait for it."""
         self._tell(b"sweep")
+        loop = asyncio.get_running_loop()
+        with suppress(ConnectionError):
+            while (word := await loop.sock_recv(self.control, PACKET)) not in {SWEPT, ENDED}:
+                self._note(word)
 
     def _tell(self, word: bytes) -> None:
         with suppress(OSError):
@@ -137,9 +150,13 @@ class BoxProcess:
         """The limits for which the supervisor killed something since the last call."""
         with suppress(OSError):
             while (word := self.control.recv(PACKET)) != ENDED:
-                self.limits_passed.append(word.decode().removeprefix("limit "))
+                self._note(word)
         words, self.limits_passed = self.limits_passed, []
         return words
+
+    def _note(self, word: bytes) -> None:
+        if word != SWEPT:
+            self.limits_passed.append(word.decode().removeprefix("limit "))
 
     def ended(self) -> bool:
         """Whether the server is gone."""
@@ -192,7 +209,7 @@ def _pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
 
 
 def _spawn(
-    plan: Plan, limits: Limits, user: User, control: int, errors: IO[bytes], stack: ExitStack
+    plan: Plan, *, limits: Limits, user: User, control: int, errors: IO[bytes], stack: ExitStack
 ) -> subprocess.Popen[bytes]:
     script = memory_file("supervisor", guest("supervisor"), stack)
     command = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
 from vulcan.infrastructure.sandbox.plan import Layout
@@ -54,17 +54,24 @@ def arguments(spec: BoxSpec, server: bytes, syscalls: bytes, data: Data) -> list
 
 def _namespaces() -> list[str]:
     # The server is process 1, so that nothing inside can stop or kill it.
-    flags = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1"]
+    flags = [
+        "--unshare-all",
+        "--unshare-user",
+        "--disable-userns",
+        "--die-with-parent",
+        "--new-session",
+        "--as-pid-1",
+    ]
     return [*flags, "--hostname", "sandbox", "--uid", USER, "--gid", USER, "--cap-drop", "ALL", "--clearenv"]
 
 
 def _system() -> list[str]:
     shown = ["--ro-bind", "/usr", "/usr"]
-    for folder in ("/bin", "/sbin", "/lib", "/lib64", "/lib32"):
-        if os.path.islink(folder):
-            shown += ["--symlink", os.readlink(folder), folder]
-        elif os.path.isdir(folder):
-            shown += ["--ro-bind", folder, folder]
+    for folder in map(Path, ("/bin", "/sbin", "/lib", "/lib64", "/lib32")):
+        if folder.is_symlink():
+            shown += ["--symlink", str(folder.readlink()), str(folder)]
+        elif folder.is_dir():
+            shown += ["--ro-bind", str(folder), str(folder)]
     return shown
 
 
@@ -83,7 +90,7 @@ def _file(data: Data, path: str, content: bytes) -> list[str]:
 
 
 def _kernel() -> list[str]:
-    # /proc/sys: bubblewrap protects it by a test that passes wrongly for some callers, so it is bound by hand.
+    # Bubblewrap protects /proc/sys after a test that misleads it for some callers: bound by hand.
     return ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
 
 

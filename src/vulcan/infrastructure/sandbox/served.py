@@ -17,8 +17,8 @@ from vulcan.infrastructure.sandbox.user import User, box_user, hand_over
 class ServedSandbox(ABC):
     """Opens boxes that a server inside serves.
 
-    Nothing in a box runs as uid 0: started by root, boxes run as the service user (see `user.box_user`). That user
-    can't pass through folders such as a mode-0700 /root, so workspaces and mounts must lie where it can.
+    Nothing in a box runs as uid 0: started by root, boxes run as the service user (see `user.box_user`). That
+    user can't pass through folders such as a mode-0700 /root, so workspaces and mounts must lie where it can.
     """
 
     @property
@@ -28,7 +28,7 @@ class ServedSandbox(ABC):
 
     @abstractmethod
     def _prepare(self, spec: BoxSpec, user: User, stack: ExitStack) -> tuple[Planner, Layout]:
-        """How to start the box, as often as needed, and what it looks like; `stack` is closed after its end."""
+        """How to start the box, as often as needed, and its layout; `stack` is closed after its end."""
 
     def _hint(self, complaint: str) -> str:  # noqa: ARG002 - for those that know more
         """What a person can do about a box that did not start."""
@@ -46,7 +46,9 @@ class ServedSandbox(ABC):
             try:
                 await box.start()
             except SandboxUnavailable as failure:
-                raise SandboxUnavailable(failure.message, hint=failure.hint or self._hint(failure.message)) from failure
+                raise SandboxUnavailable(
+                    failure.message, hint=failure.hint or self._hint(failure.message)
+                ) from failure
             try:
                 yield box
             finally:

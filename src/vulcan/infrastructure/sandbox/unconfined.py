@@ -10,7 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
-from vulcan.infrastructure.sandbox.plan import Layout, Plan, Planner, guest, memory_file, python, server_arguments
+from vulcan.infrastructure.sandbox.plan import (
+    Layout,
+    Plan,
+    Planner,
+    guest,
+    memory_file,
+    python,
+    server_arguments,
+)
 from vulcan.infrastructure.sandbox.profile import LAYOUT
 from vulcan.infrastructure.sandbox.served import ServedSandbox
 from vulcan.infrastructure.sandbox.user import User
@@ -47,7 +55,10 @@ def real_layout(spec: BoxSpec, user: User, stack: ExitStack) -> Layout:
     for folder in (*folders, scratch):
         os.chown(folder, user.uid, user.gid)
     home, temporary = map(str, folders)
-    targets = {LAYOUT.workspace: str(spec.workspace), **{mount.target: str(mount.source) for mount in spec.mounts}}
+    targets = {
+        LAYOUT.workspace: str(spec.workspace),
+        **{mount.target: str(mount.source) for mount in spec.mounts},
+    }
     return Layout(str(spec.workspace), home, temporary, targets)
 
 

@@ -26,7 +26,7 @@ class User:
 
 
 def box_user() -> User:
-    """This user; for root the service user `vulcan-sandbox`, or uid and gid 64999 if there is none of that name."""
+    """This user; for root the service user `vulcan-sandbox`, or uid and gid 64999 if there is none such."""
     if os.geteuid() != 0:
         return User(os.geteuid(), os.getegid())
     try:
@@ -35,7 +35,8 @@ def box_user() -> User:
         return User(SERVICE_ID, SERVICE_ID)
     if entry.pw_uid == 0:
         raise SandboxUnavailable(
-            f"The user {SERVICE_USER} has uid 0.", hint=f"Give {SERVICE_USER} a uid of its own in /etc/passwd."
+            f"The user {SERVICE_USER} has uid 0.",
+            hint=f"Give {SERVICE_USER} a uid of its own in /etc/passwd.",
         )
     return User(entry.pw_uid, entry.pw_gid)
 
@@ -74,7 +75,7 @@ def require_reachable(path: Path, user: User) -> Path:
         if not _may(folder.stat(), user, 1):
             raise SandboxUnavailable(
                 f"{real} can't be shown in a sandbox: user {user.uid} may not pass through {folder}.",
-                hint=f"Move it to a place that every user can reach, such as /var/lib/vulcan, or chmod o+x {folder}.",
+                hint=f"Move it to where every user can go, such as /var/lib/vulcan, or chmod o+x {folder}.",
             )
     return real
 
@@ -82,8 +83,8 @@ def require_reachable(path: Path, user: User) -> Path:
 def hand_over(directory: Path) -> None:
     """Give a tree to the user inside boxes, if this process is root.
 
-    Symbolic links are given themselves, never what they point at. A file with several hard links is replaced by a
-    copy first, as its other names may lie outside.
+    Symbolic links are given themselves, never what they point at. A file with several hard links is replaced
+    by a copy first, as its other names may lie outside.
     """
     user = box_user()
     if os.geteuid() == user.uid:

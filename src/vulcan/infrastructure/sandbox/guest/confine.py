@@ -1,9 +1,14 @@
 """Puts Landlock and a seccomp filter on itself, then becomes another program.
 
 Arguments: the descriptors of the rules and of the filter, the folder to start in, then the command.
-The rules are NUL-separated: letters (`r` read and execute, `w` also write), then a path. What no rule names can't be
-opened; TCP, signals to the outside and abstract sockets are refused where the kernel's Landlock can.
+The rules are NUL-separated: a letter (`r` read and execute, `w` also write), then a path. What no rule names
+can't be opened; TCP, signals to the outside and abstract sockets are refused where the kernel's Landlock can.
 """
+
+# pathlib costs more than the rest of this program's start
+# ruff: noqa: PTH123
+# Landlock's versions are numbers
+# ruff: noqa: PLR2004
 
 import ctypes
 import os
@@ -57,7 +62,12 @@ def version() -> int:
 
 def handled(abi: int) -> int:
     """Every right to files that this version can refuse."""
-    return ALL_OF_ABI_1 | (REFER if abi >= 2 else 0) | (TRUNCATE if abi >= 3 else 0) | (IOCTL_DEV if abi >= 5 else 0)
+    return (
+        ALL_OF_ABI_1
+        | (REFER if abi >= 2 else 0)
+        | (TRUNCATE if abi >= 3 else 0)
+        | (IOCTL_DEV if abi >= 5 else 0)
+    )
 
 
 def allow(ruleset: int, letters: str, path: str, rights: int) -> None:
@@ -80,9 +90,10 @@ def restrict(rules: list[str]) -> None:
     attributes = Ruleset(handled(abi), 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = check(
-        libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0), "landlock_create_ruleset"
+        libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0),
+        "landlock_create_ruleset",
     )
-    for letters, path in zip(rules[::2], rules[1::2]):
+    for letters, path in zip(rules[::2], rules[1::2], strict=True):
         allow(ruleset, letters, path, handled(abi))
     check(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
@@ -96,7 +107,7 @@ def whole(descriptor: int) -> bytes:
 def main() -> None:
     """Confine, then exec."""
     rules, code, folder, *command = sys.argv[1:]
-    with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+    with open("/proc/self/oom_score_adj", "w") as file:
         file.write("900")
     os.chdir(folder)
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
@@ -106,7 +117,7 @@ def main() -> None:
     check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp")
     os.close(int(rules))
     os.close(int(code))
-    os.execve(command[0], command, {})
+    os.execve(command[0], command, {})  # noqa: S606 - what the host asked for
 
 
 if __name__ == "__main__":

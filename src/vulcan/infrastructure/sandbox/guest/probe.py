@@ -1,12 +1,16 @@
-"""Tries from inside what a box must refuse (`attacks`) and what it must allow (`controls`); one line for each.
+"""Tries from inside what a box must refuse (`attacks`) and what it must allow (`controls`), a line for each.
 
-Arguments: `attacks`, a file outside, the host's process id and a port it listens on; or `controls` and their names.
+Arguments: `attacks`, a file outside, the host's process id and a port it listens on; or `controls` and names.
 A line is `name`, `ok` or `bad`, and a detail, separated by tabs.
 """
+
+# As few imports as may be, and what is printed is the answer
+# ruff: noqa: PTH118, PTH123, PLC0415, T201
 
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 
 AF_VSOCK = 40
 CLONE_NEWUSER = 0x10000000
@@ -22,7 +26,7 @@ def say(name: str, passed: bool, detail: object) -> None:
     print(name, "ok" if passed else "bad", " ".join(str(detail).split()), sep="\t", flush=True)
 
 
-def refused(name: str, action) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - `Callable` costs an import
+def refused(name: str, action: Callable[[], object]) -> None:
     """Report whether an action fails."""
     try:
         result = action()
@@ -42,16 +46,16 @@ def call(function: str, *arguments: object) -> str:
 
 def read(path: str) -> bytes:
     """A file that has content; an empty one counts as unreadable."""
-    with open(path, "rb") as file:  # noqa: PTH123
+    with open(path, "rb") as file:
         content = file.read(4096)
     if not content:
         raise OSError(0, "empty")
     return content
 
 
-def connect(kind: int, address: tuple) -> str:  # type: ignore[type-arg]
+def connect(kind: int, address: tuple[str, int]) -> str:
     """Connect a socket."""
-    import _socket  # noqa: PLC0415 - a C module
+    import _socket
 
     with_socket = _socket.socket(_socket.AF_INET, kind)
     try:
@@ -63,7 +67,7 @@ def connect(kind: int, address: tuple) -> str:  # type: ignore[type-arg]
 
 def vsock() -> int:
     """Open a socket to the machine below this virtual one."""
-    import _socket  # noqa: PLC0415
+    import _socket
 
     return _socket.socket(AF_VSOCK, 1).fileno()
 
@@ -71,7 +75,7 @@ def vsock() -> int:
 def fork_bomb() -> int:
     """Processes that can be made before the limit; they wait for a pipe's end."""
     read_end, write_end = os.pipe()
-    made = []
+    made: list[int] = []
     try:
         while len(made) < MOST_FORKS:
             pid = os.fork()
@@ -102,7 +106,9 @@ def attacks(outside: str, host: str, port: str) -> None:
     refused("mount", lambda: call("mount", b"none", b"/tmp", b"tmpfs", 0, None))
     refused("new namespaces", lambda: call("unshare", CLONE_NEWUSER))
     say("not root", os.getuid() != 0, f"uid {os.getuid()}")
-    privileges = libc.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 and libc.prctl(PR_GET_SECCOMP) == SECCOMP_FILTER
+    privileges = (
+        libc.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 and libc.prctl(PR_GET_SECCOMP) == SECCOMP_FILTER
+    )
     say("no new privileges", privileges, "no_new_privs and a system-call filter" if privileges else "not set")
     count = fork_bomb()
     say("process limit", count < MOST_FORKS, f"stopped after {count} processes")
@@ -110,14 +116,14 @@ def attacks(outside: str, host: str, port: str) -> None:
 
 def workspace() -> str:
     """Read what the host wrote and leave a file for it."""
-    with open("from-host") as file, open("from-box", "w") as answer:  # noqa: PTH123
+    with open("from-host") as file, open("from-box", "w") as answer:
         answer.write(file.read())
     return "read and written"
 
 
 def asyncio_subprocess() -> str:
     """Start a child as asyncio does."""
-    import asyncio  # noqa: PLC0415 - the controls' own imports
+    import asyncio
 
     async def child() -> bytes:
         process = await asyncio.create_subprocess_exec("/bin/echo", "hello", stdout=asyncio.subprocess.PIPE)
@@ -126,12 +132,12 @@ def asyncio_subprocess() -> str:
     return asyncio.run(child()).decode()
 
 
-def serve(family: int, address: object) -> str:
+def serve(family: int, address: str | tuple[str, int]) -> str:
     """Listen, connect and pass a byte."""
-    import socket  # noqa: PLC0415
+    import socket
 
     with socket.socket(family) as server, socket.socket(family) as client:
-        server.bind(address)  # type: ignore[arg-type]
+        server.bind(address)
         server.listen()
         client.connect(server.getsockname())
         accepted, _ = server.accept()
@@ -140,7 +146,7 @@ def serve(family: int, address: object) -> str:
         return f"received {client.recv(1)!r}"
 
 
-CONTROLS = {
+CONTROLS: dict[str, Callable[[], str]] = {
     "workspace": workspace,
     "asyncio subprocess": asyncio_subprocess,
     "unix socket": lambda: serve(1, os.path.join(os.environ["TMPDIR"], "probe.sock")),
@@ -158,4 +164,7 @@ def controls(*names: str) -> None:
 
 
 if __name__ == "__main__":
-    {"attacks": attacks, "controls": controls}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "attacks":
+        attacks(*sys.argv[2:])
+    else:
+        controls(*sys.argv[2:])

@@ -1,15 +1,19 @@
 """The server inside a box: runs one command at a time and keeps the head and tail of what it prints.
 
 Arguments: the socket's descriptor, then the limits (memory, processes, file size, CPU seconds, open files).
-A request is one packet `run SEQ HEAD TAIL` with a memory file that holds the NUL-separated argument count,
-arguments and `NAME=value` pairs. Answers are `started SEQ PID`, then `exit SEQ CODE TOTAL HEAD_BYTES` with the kept
-output written to the same memory file; `full SEQ` says that no process could be started.
+A request is one packet `run SEQ HEAD TAIL` with a memory file that holds, NUL-separated, the count of
+arguments, the arguments and `NAME=value` pairs. Answers are `started SEQ PID`, then `exit SEQ CODE TOTAL HEAD_BYTES` with
+the kept output written to the same memory file; `full SEQ` says that no process could be started.
 """
+
+# pathlib costs more than the rest of this program's start
+# ruff: noqa: PTH112, PTH118, PTH123
 
 import _signal  # type: ignore[import-not-found]
 import _socket
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import select
@@ -17,6 +21,7 @@ import sys
 
 PIPE_BYTES = 1 << 20
 REAP_MS = 500
+HIGHEST_DESCRIPTOR = 4096
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGXFSZ = 2, 9, 13, 15, 25
 F_SETPIPE_SZ = 1031
@@ -114,8 +119,6 @@ class Command:
 
 def widen(pipe: int) -> None:
     """A bigger pipe means fewer wake-ups; a user with many pipes may be refused one."""
-    import fcntl  # noqa: PLC0415 - a C module
-
     try:
         fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
     except OSError:
@@ -137,6 +140,8 @@ class Server:
     """One socket, at most one command, and the pipes that background children still hold."""
 
     def __init__(self, descriptor: int) -> None:
+        os.closerange(3, descriptor)
+        os.closerange(descriptor + 1, HIGHEST_DESCRIPTOR)
         os.set_inheritable(descriptor, False)
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, descriptor)
         self.poll = select.poll()
@@ -237,7 +242,7 @@ def read_request(file: int) -> tuple[list[bytes], dict[bytes, bytes]]:
     content = os.pread(file, os.fstat(file).st_size, 0)
     count, *fields = content.split(b"\0")
     argv, pairs = fields[: int(count)], fields[int(count) :]
-    return argv, dict(pair.split(b"=", 1) for pair in pairs)  # type: ignore[misc]
+    return argv, dict(pair.split(b"=", 1) for pair in pairs)
 
 
 def limit(memory: int, processes: int, file_size: int, cpu_seconds: int, open_files: int) -> None:
@@ -258,7 +263,7 @@ def limit(memory: int, processes: int, file_size: int, cpu_seconds: int, open_fi
 def prepare() -> None:
     """Make the kernel end commands before anything else, and keep them off this process."""
     try:
-        with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+        with open("/proc/self/oom_score_adj", "w") as file:
             file.write("900")
     except OSError:
         pass  # under Landlock the launcher has done it

@@ -1,11 +1,14 @@
-"""Stands over one box: starts it, watches what it uses, and leaves nothing alive when the box or the host ends.
+"""Stands over one box: starts it, watches what it uses, and leaves nothing alive when it or the host ends.
 
-Arguments: the control socket's descriptor, the host's process id, memory and disk limits in bytes, the number of files a
-tmpfs may hold, the box's tmpfs folders and the descriptors to hand down (comma-separated), whether the server is
-a grandchild (1) or a child (0), then the command.
-The host sends `kill PID` (a command, by its process id inside), `sweep` (everything but the server) or hangs up; it
-is told `limit KIND` before anything is killed for a limit.
+Arguments: the control socket's descriptor, the host's process id, memory and disk limits in bytes, the number
+of files that the box's tmpfs folders may hold, these folders and the descriptors to hand down (separated by
+commas), whether the server is a grandchild (1) or a child (0), then the command.
+The host sends `kill PID` (a command, by its process id inside), `sweep` (everything but the server, answered
+by `swept`) or hangs up; it is told `limit KIND` before anything is killed for a limit.
 """
+
+# pathlib costs more than the rest of this program's start
+# ruff: noqa: PTH110, PTH116, PTH123, PTH208
 
 import _socket
 import ctypes
@@ -17,6 +20,7 @@ import time
 TICK_MS = 100
 PAUSE = 0.001
 PATIENCE = 5.0
+QUIET_ROUNDS = 2
 PR_SET_CHILD_SUBREAPER = 36
 SIGKILL, SIGSTOP = 9, 19
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -25,7 +29,7 @@ PAGE = os.sysconf("SC_PAGESIZE")
 def read(path: str) -> str:
     """A file of /proc, empty if the process is gone."""
     try:
-        with open(path, errors="replace") as file:  # noqa: PTH123
+        with open(path, errors="replace") as file:
             return file.read()
     except OSError:
         return ""
@@ -47,7 +51,9 @@ def children(pid: int) -> list[int]:
 
 def children_by_scan(pid: int) -> list[int]:
     """The same on a kernel without `children` files."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and stat(int(name))[1:2] == [str(pid)]]
+    return [
+        int(name) for name in os.listdir("/proc") if name.isdigit() and stat(int(name))[1:2] == [str(pid)]
+    ]
 
 
 if not os.path.exists("/proc/thread-self/children"):
@@ -80,7 +86,7 @@ def kill_below(pid: int) -> None:
     """Kill all descendants; twice nothing found counts as none, as a list may miss one while others end."""
     quiet = 0
     give_up = time.monotonic() + PATIENCE
-    while quiet < 2 and time.monotonic() < give_up:
+    while quiet < QUIET_ROUNDS and time.monotonic() < give_up:
         signal(alive(below(pid)), SIGSTOP)
         found = alive(below(pid))
         signal(found, SIGKILL)
@@ -229,6 +235,7 @@ class Supervisor:
             kill_command(server, int(argument))
         elif verb == b"sweep" and server:
             kill_below(server)
+            self.tell(b"swept")
         return bool(verb)
 
     def check(self) -> None:
@@ -237,11 +244,15 @@ class Supervisor:
             return
         kind = self.watch.exceeded(server)
         if kind:
-            try:
-                self.socket.send(f"limit {kind}".encode(), 0x40)  # MSG_DONTWAIT: the host may not be reading
-            except OSError:
-                pass
+            self.tell(f"limit {kind}".encode())
             kill_below(server)
+
+    def tell(self, word: bytes) -> None:
+        """Without waiting: the host may not be reading."""
+        try:
+            self.socket.send(word, _socket.MSG_DONTWAIT)
+        except OSError:
+            return
 
 
 def main() -> None:
@@ -255,7 +266,9 @@ def main() -> None:
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in kept and os.path.exists(f"/proc/self/fd/{name}"):
             os.set_inheritable(int(name), False)
-    watch = Watch(int(memory), int(disk), int(most_files), [folder for folder in folders.split(",") if folder])
+    watch = Watch(
+        int(memory), int(disk), int(most_files), [folder for folder in folders.split(",") if folder]
+    )
     supervisor = Supervisor(int(control), watch, nested == "1")
     try:
         supervisor.run(host, command)
