@@ -1,0 +1,382 @@
+"""All settings, read once into frozen objects. No other module reads the environment.
+
+Sources in rising precedence: the defaults below, `config/default.toml` in this package, the user's
+`vulcan.toml`, the repository's `vulcan.toml` (or `[tool.vulcan]` of its pyproject.toml), `VULCAN_*` in the
+environment, the command line.
+
+A repository is not trusted: it may say how it is tested (`tests`, `checks`) and may narrow what the user
+allows (`review`, `budget`, `sandbox.minimum`); of those the stricter value holds, and a looser one is ignored
+with a note. Anything else in it, such as where the model is, is an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import os
+import pwd
+import shlex
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from vulcan.application.ports import Limits
+from vulcan.domain.budget import Budget
+from vulcan.domain.errors import UserError
+from vulcan.domain.policy import MergeRule, ReviewPolicy
+
+_COMPUTED = {"computed": True}
+
+
+class SandboxMinimum(StrEnum):
+    """The weakest sandbox that is accepted, weakest first."""
+
+    LANDLOCK = "landlock"
+    BUBBLEWRAP = "bubblewrap"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model, and where; `api_key` is read from the variable that `api_key_env` names."""
+
+    name: str = ""
+    base_url: str = ""
+    api_key_env: str = "OPENAI_API_KEY"
+    api_key: str = field(default="", repr=False, metadata=_COMPUTED)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """How code is held; `unsafe` accepts running it without any sandbox."""
+
+    minimum: SandboxMinimum = SandboxMinimum.LANDLOCK
+    unsafe: bool = False
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class TestSettings:
+    """How the project is tested; an empty command is found out, times are in seconds."""
+
+    __test__ = False
+    command: tuple[str, ...] = ()
+    timeout: float = 600.0
+    test_timeout: float = 60.0
+    dependencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSettings:
+    """The Prefect server that drives jobs; without one they run inline."""
+
+    prefect_api_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set.
+
+    Attributes:
+        checks: commands that the local pipeline runs beside the tests.
+        notes: what was ignored and why, for the person to read.
+    """
+
+    state_dir: Path
+    model: ModelSettings = ModelSettings()
+    budget: Budget = Budget()  # noqa: RUF009 - frozen
+    review: ReviewPolicy = ReviewPolicy()  # noqa: RUF009 - frozen
+    sandbox: SandboxSettings = SandboxSettings()
+    tests: TestSettings = TestSettings()
+    workflow: WorkflowSettings = WorkflowSettings()
+    checks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), metadata=_COMPUTED)
+
+
+def load_settings(
+    repository: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Settings:
+    """Read all sources.
+
+    Args:
+        repository: root of the repository to work on, if there is one.
+        environ: the process's environment.
+        overrides: dotted keys (`budget.cost`) with values or their text; None means not given.
+
+    Raises:
+        UserError: an unknown key or a value that can't be, with its source and what is allowed.
+    """
+    values: Values = {"state_dir": _default_state_dir(environ, root=os.geteuid() == 0)}
+    values |= _checked("config/default.toml", tomllib.loads(_shipped()))
+    user_file = _folder(environ, "XDG_CONFIG_HOME", ".config") / "vulcan" / "vulcan.toml"
+    if user_file.is_file():
+        values |= _checked(str(user_file), _read_toml(user_file))
+    notes: list[str] = []
+    if repository is not None:
+        values |= _from_repository(repository, values, user_file, notes)
+    values |= _from_environment(environ)
+    values |= _from_command_line(overrides)
+    for key, variable in _FALLBACK_VARIABLES.items():
+        values[key] = values[key] or environ.get(variable, "")
+    values["model.api_key"] = environ.get(values["model.api_key_env"], "")
+    values["notes"] = tuple(notes)
+    return typing.cast("Settings", _build(Settings, values))
+
+
+# ------------------------------------------------------------------------------------------------- schema
+
+Values = dict[str, Any]
+"""Dotted key -> value of the annotated type."""
+
+
+def _leaves(cls: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    hints = typing.get_type_hints(cls)
+    for each in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(hints[each.name]):
+            yield from _leaves(hints[each.name], f"{prefix}{each.name}.")
+        elif not each.metadata.get("computed"):
+            yield prefix + each.name, hints[each.name]
+
+
+_SCHEMA = dict(_leaves(Settings))
+
+_VARIABLES = {f"VULCAN_{key.upper().replace('.', '_')}": key for key in _SCHEMA if key != "state_dir"} | {
+    "VULCAN_HOME": "state_dir",
+    "VULCAN_MODEL": "model.name",
+}
+
+_FALLBACK_VARIABLES = {"model.base_url": "OPENAI_BASE_URL", "workflow.prefect_api_url": "PREFECT_API_URL"}
+"""Variables of others that are used where nothing of Vulcan's own says otherwise."""
+
+
+def _build(cls: Any, values: Values, prefix: str = "") -> Any:
+    hints = typing.get_type_hints(cls)
+    given: Values = {}
+    for each in dataclasses.fields(cls):
+        key = prefix + each.name
+        if dataclasses.is_dataclass(hints[each.name]):
+            given[each.name] = _build(hints[each.name], values, f"{key}.")
+        elif key in values:
+            given[each.name] = values[key]
+    return cls(**given)
+
+
+# ------------------------------------------------------------------------------------------------ sources
+
+
+def _shipped() -> str:
+    return files("vulcan").joinpath("config", "default.toml").read_text("utf-8")
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def _folder(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    given = Path(environ.get(variable, ""))
+    return given if given.is_absolute() else _home(environ) / default  # XDG: a relative one is to be ignored
+
+
+def _default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
+    return Path("/var/lib/vulcan") if root else _folder(environ, "XDG_STATE_HOME", ".local/state") / "vulcan"
+
+
+def _from_environment(environ: Mapping[str, str]) -> Values:
+    given = {name: text for name, text in environ.items() if name.startswith("VULCAN_") and text}
+    for name in given.keys() - _VARIABLES.keys():
+        raise _unknown("environment", name, _VARIABLES)
+    # In the order of _VARIABLES, so that VULCAN_MODEL beats VULCAN_MODEL_NAME wherever they stand.
+    return {
+        key: _parsed(f"environment: {name}", key, given[name], text=True)
+        for name, key in _VARIABLES.items()
+        if name in given
+    }
+
+
+def _from_command_line(overrides: Mapping[str, object]) -> Values:
+    given = {key: value for key, value in overrides.items() if value is not None}
+    for key in given.keys() - _SCHEMA.keys():
+        raise _unknown("command line", key, _SCHEMA)
+    return {key: _parsed(f"command line: {key}", key, value, text=True) for key, value in given.items()}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise UserError(f"{path}: larger than {_LARGEST_FILE} bytes", hint="Settings are a few lines.")
+        return tomllib.loads(content.decode())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", hint="Make the file readable, or remove it.") from error
+    except ValueError as error:
+        raise UserError(
+            f"{path}: not TOML: {error}", hint="See https://toml.io for how to write it."
+        ) from error
+
+
+_LARGEST_FILE = 1024 * 1024
+
+
+def _checked(source: str, table: Mapping[str, Any], prefix: str = "") -> Values:
+    """The values of a TOML table, flat."""
+    values: Values = {}
+    for name, value in table.items():
+        key = prefix + name
+        if key in _SCHEMA:
+            values[key] = _parsed(f"{source}: {key}", key, value)
+        elif isinstance(value, Mapping) and any(known.startswith(f"{key}.") for known in _SCHEMA):
+            values |= _checked(source, value, f"{key}.")
+        else:
+            raise _unknown(source, key, _SCHEMA)
+    return values
+
+
+def _unknown(source: str, key: str, known: Mapping[str, Any]) -> UserError:
+    close = difflib.get_close_matches(key, known, n=1)
+    guess = f"Did you mean {close[0]}? " if close else ""
+    return UserError(f"{source}: unknown key {key}", hint=f"{guess}Allowed: {', '.join(sorted(known))}")
+
+
+# --------------------------------------------------------------------------------------------- repository
+
+
+def _from_repository(repository: Path, current: Values, user_file: Path, notes: list[str]) -> Values:
+    """What the repository may say, and a note for each value that is looser than the current one."""
+    source, table = _repository_table(repository, notes)
+    accepted: Values = {}
+    for key, value in _checked(source, table).items():
+        if key.startswith("tests.") or key == "checks":
+            accepted[key] = value
+        elif key not in _NARROWS:
+            allowed = f"It may set tests.* and checks, and make stricter: {', '.join(_NARROWS)}."
+            raise UserError(f"{source}: a repository can't set {key}", hint=f"{allowed} Use {user_file}.")
+        elif _NARROWS[key](value) >= _NARROWS[key](current[key]):
+            accepted[key] = value
+        else:
+            notes.append(f"{source}: {key} is looser than yours and was ignored")
+    return accepted
+
+
+def _repository_table(repository: Path, notes: list[str]) -> tuple[str, Mapping[str, Any]]:
+    own, project = repository / "vulcan.toml", repository / "pyproject.toml"
+    if own.is_file():
+        return own.name, _read_toml(own)
+    if not project.is_file():
+        return "", {}
+    try:
+        tool = _read_toml(project).get("tool", {})
+    except UserError as error:  # the project's own trouble, perhaps what the job is to mend
+        notes.append(f"[tool.vulcan] is not used. {error.message}")
+        return "", {}
+    table = tool.get("vulcan", {}) if isinstance(tool, Mapping) else {}
+    source = "pyproject.toml [tool.vulcan]"
+    if not isinstance(table, Mapping):
+        raise UserError(f"{source}: not a table", hint="Write: [tool.vulcan.tests]")
+    return source, table
+
+
+def _lower(limit: float | None) -> float:
+    return -math.inf if limit is None else -limit
+
+
+_NARROWS: dict[str, Callable[[Any], float]] = {
+    "review.merge": [MergeRule.PROVEN, MergeRule.PERSON, MergeRule.NEVER].index,
+    "review.release": lambda release: not release,
+    "sandbox.minimum": list(SandboxMinimum).index,
+    **{f"budget.{each.name}": _lower for each in dataclasses.fields(Budget)},
+}
+"""Keys that a repository may make stricter, with how strict a value is."""
+
+
+# ------------------------------------------------------------------------------------------------- values
+
+UNLIMITED = "unlimited"
+"""How a limit is lifted where there is no null."""
+
+
+def _parsed(where: str, key: str, given: object, *, text: bool = False) -> Any:
+    """The value of a key; with `text` it may be given as text, as the environment does."""
+    kind = _SCHEMA[key]
+    try:
+        return _fit(kind, _read_text(kind, given) if text and isinstance(given, str) else given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where} is {given!r}", hint=f"Allowed: {_allowed(kind)}.") from error
+
+
+def _optional(kind: Any) -> Any:
+    """The `T` of `T | None`, else None."""
+    if isinstance(kind, types.UnionType):
+        return next(each for each in typing.get_args(kind) if each is not types.NoneType)
+    return None
+
+
+def _read_text(kind: Any, text: str) -> object:
+    kind = _optional(kind) or kind
+    if kind is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
+            text.lower()
+        )
+    if kind in (int, float) and text != UNLIMITED:
+        return kind(text)
+    return shlex.split(text) if typing.get_origin(kind) is tuple else text
+
+
+def _fit(kind: Any, given: Any) -> Any:
+    """The value as its kind wants it; TypeError or ValueError if it does not fit."""
+    if (inner := _optional(kind)) is not None:
+        return None if given == UNLIMITED else _fit(inner, given)
+    if typing.get_origin(kind) is tuple:
+        return tuple(_fit(str, item) for item in _of(given, list, tuple))
+    if kind in (int, float):
+        return _positive(kind, given)
+    if kind is Path:
+        return _absolute(Path(_of(given, str, Path)))
+    if issubclass(kind, StrEnum):
+        return kind(given)
+    return _of(given, kind)
+
+
+def _of(given: Any, *kinds: type) -> Any:
+    if not isinstance(given, kinds):
+        raise TypeError(kinds)
+    return given
+
+
+_LARGEST_NUMBER = 2**63  # what the operating system's limits take
+
+
+def _positive(kind: type[float], given: Any) -> float:
+    number = _of(given, int) if kind is int else _of(given, int, float)
+    if isinstance(number, bool) or not 0 < number < _LARGEST_NUMBER:
+        raise ValueError(number)
+    return kind(number)
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError(path)
+    return path
+
+
+def _allowed(kind: Any) -> str:
+    if (inner := _optional(kind)) is not None:
+        return f'{_allowed(inner)}, or "{UNLIMITED}"'
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return ", ".join(f'"{each.value}"' for each in kind)
+    return _KINDS.get(kind, "a list of texts")
+
+
+_KINDS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number above 0",
+    float: "a number above 0",
+    Path: "an absolute path",
+}
