@@ -64,11 +64,11 @@ class Refs:
         if self._git.run("check-ref-format", name, accept=(0, 1)).code != 0:
             raise EffectFailed(f"git does not allow the name {name!r}", hint="Choose another name.")
 
-    def make_tag(self, tag: Tag) -> str:
+    def make_tag(self, name: str, commit: str, message: str, at: int) -> str:
         """Store an annotated tag's object and return its id; a ref makes it visible."""
-        head = f"object {checked_id(tag.commit)}\ntype commit\ntag {tag.name}\n"
-        tagger = f"tagger {IDENTITY[0]} <{IDENTITY[1]}> {tag.at} +0000\n"
-        text = f"{head}{tagger}\n{tag.message}\n".replace("\0", "\N{REPLACEMENT CHARACTER}")
+        head = f"object {checked_id(commit)}\ntype commit\ntag {name}\n"
+        tagger = f"tagger {IDENTITY[0]} <{IDENTITY[1]}> {at} +0000\n"
+        text = f"{head}{tagger}\n{message}\n".replace("\0", "\N{REPLACEMENT CHARACTER}")
         return self._git.run("mktag", stdin=text.encode("utf-8", "replace")).text
 
     def read_tag(self, oid: str) -> Tag | None:

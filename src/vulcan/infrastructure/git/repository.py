@@ -99,8 +99,8 @@ class GitRepository:
     def snapshot(self, directory: Path, base: str) -> str:
         """Store the directory as a tree, without the files that its .gitignore files name.
 
-        Files of `base` are recorded even if they are ignored; a nested repository's files are plain files, but
-        what is called `.git` is left out. So are sockets and devices; what can't be read is as in `base`.
+        Files of `base` are recorded even if they are ignored. A nested repository's files are plain files;
+        what is called `.git` is left out. So are sockets and devices. What can't be read is as in `base`.
         """
         with Folder(directory) as folder:
             return write_tree(self.git, self._record(folder, directory, tree_entries(self.git, base)))
@@ -319,7 +319,7 @@ def _entry(folder: Folder, node: Node, cache: StatCache, blobs: BlobWriter) -> E
 def _kept_from_base(
     folder: Folder, base: Mapping[bytes, Entry], nodes: dict[bytes, Node]
 ) -> dict[bytes, Entry]:
-    """Entries of `base` that stand where the folder can't be read; its files that are ignored join `nodes`."""
+    """Entries of `base` that stand where nothing can be read; its files that are ignored join `nodes`."""
     kept = {}
     for path, entry in base.items():
         if path in nodes:

@@ -19,7 +19,7 @@ from vulcan.infrastructure.git.hardened import HardenedGit
 _RULES = b".gitignore"
 _RULES_LIMIT = 1_000_000
 # Making a folder takes 3 us in memory and a hundred times that on some disks.
-_MEMORY = "/dev/shm"
+_MEMORY = "/dev/shm"  # noqa: S108 - the folder made in it is for its owner only
 MOST_FILES = 200_000
 
 
