@@ -215,10 +215,10 @@ class Project:
             limits=settings.sandbox.limits,
         )
 
-    def bring(self, commit: str, branch: str) -> None:
+    async def bring(self, commit: str, branch: str) -> None:
         """Bring the job's base into the host's repository, and the forge's branch up to it."""
         self.repository.fetch(self.root, commit)
-        self.forge.sync_branch(branch, commit)
+        await self.forge.sync_branch(branch, commit)
 
     def engine(self, observers: Sequence[Observer]) -> WorkflowEngine:
         """Prefect where a server is configured, else inline."""
@@ -229,10 +229,10 @@ class Project:
         pipeline = Pipeline(vulcan.store, vulcan.blobs, vulcan.clock, stages, this_lease(), observers)
         url = vulcan.settings.workflow.prefect_api_url
         if url:
-            from vulcan.infrastructure.workflow.prefect import PrefectEngine
+            from vulcan.infrastructure.workflow import PrefectEngine
 
-            return PrefectEngine(pipeline, url)
-        from vulcan.infrastructure.workflow.inline import InlineEngine
+            return PrefectEngine(pipeline, api_url=url)
+        from vulcan.infrastructure.workflow import InlineEngine
 
         return InlineEngine(pipeline)
 

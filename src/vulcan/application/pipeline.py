@@ -46,7 +46,8 @@ class Pipeline:
         Raises:
             JobBusy: a living process works on it.
         """
-        log = JobLog.existing(job, self._store, self._blobs, self._clock, self._observers)
+        log = self._log(job)
+        log.refresh()
         holder = log.job.worker
         mine = self._lease.worker
         if holder is not None and holder != mine and self._lease.alive(holder):
@@ -54,22 +55,25 @@ class Pipeline:
                 f"job {job} is being worked on by process {holder.pid} on {holder.host}",
                 hint=f"Follow it with: vulcan show {job} --follow",
             )
-        self._logs[job] = log
         if not isinstance(log.job.next_stage(), Ended):
             log.claim(WorkStarted(mine, log.job.epoch + 1))
 
-    def next(self, job: str) -> Next:
-        """What comes next for a claimed job."""
-        return self._logs[job].job.next_stage()
+    def _log(self, job: str) -> JobLog:
+        if job not in self._logs:
+            self._logs[job] = JobLog.existing(job, self._store, self._blobs, self._clock, self._observers)
+        return self._logs[job]
 
-    def place(self, job: str) -> tuple[Stage | None, int]:
-        """The stage last started and the round, to see whether work moves."""
-        state = self._logs[job].job
-        return state.stage, state.round
+    def next(self, job: str) -> Next:
+        """What comes next for a job."""
+        return self._log(job).job.next_stage()
+
+    def round(self, job: str) -> int:
+        """The round that a claimed job is in."""
+        return self._log(job).job.round
 
     async def advance(self, job: str) -> None:
         """Run the due stage once. What it can't do becomes an event; only fencing and bugs in here raise."""
-        log = self._logs[job]
+        log = self._log(job)
         stage = log.job.next_stage()
         if not isinstance(stage, Stage):
             return

@@ -68,7 +68,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         environment = checkout.environment.digest
     report = TestReport(
         base=base_run,
-        existing=existing.run,
+        existing=_without(existing.run, ids),
         new=new.run,
         red_green=red_green,
         coverage=_coverage(measure, new),
@@ -121,6 +121,11 @@ async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges
         services.checkouts.clean(log.id, trees.head) as after,
     ):
         return await services.inspector.compare_tests(before.path, after.path, trees.test_paths)
+
+
+def _without(run: TestRun, ids: Sequence[str]) -> TestRun:
+    """The run without the new tests' results."""
+    return replace(run, results=tuple(r for r in run.results if without_parameters(r.id) not in ids))
 
 
 def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesting:
@@ -192,7 +197,9 @@ def _graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGree
 def _grade(result: TestResult) -> RedGrade:
     if result.outcome is Outcome.ERROR:
         return RedGrade.BROKEN
-    if result.exception == ABSENT or (not result.is_assert and ABSENT_PARAMETER in result.message):
+    if result.exception in (ABSENT, "SystemExit") or (
+        not result.is_assert and ABSENT_PARAMETER in result.message
+    ):
         return RedGrade.ABSENT
     if result.in_test and result.exception in ABSENT_EXCEPTIONS:
         return RedGrade.ABSENT

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -54,7 +55,7 @@ def _checks(vulcan: Vulcan) -> Iterator[Check]:
     yield _git()
     yield _state(vulcan)
     for name in ("ruff", "uv"):
-        yield _tried(name, lambda name=name: _program(name))
+        yield _tried(name, partial(_program, name))
     yield from _sandbox(vulcan)
     model = vulcan.settings.model.name
     detail = model or "none configured; `vulcan run` says how to set one, `vulcan demo` needs none"

@@ -13,15 +13,15 @@ import click
 from vulcan.apps.cli.common import open_vulcan, person
 from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.safe import one_line, safe
-from vulcan.apps.cli.views import JsonView, PlainView
+from vulcan.apps.cli.views import JsonView, PlainView, View
 from vulcan.domain.errors import UserError
 from vulcan.domain.events import ModelReplied
 from vulcan.domain.job import Ended, Job
 
 
-@click.command()
+@click.command("jobs")
 @click.option("--json", "as_json", is_flag=True, help="One job a line, for machines.")
-def jobs(*, as_json: bool) -> None:
+def list_jobs(*, as_json: bool) -> None:
     """List all jobs, oldest first."""
     vulcan = open_vulcan()
     for job in vulcan.store.jobs():
@@ -67,12 +67,12 @@ def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, 
                 payload = json.loads(log.kept(stored.event.payload))
                 click.echo(json.dumps({"key": stored.event.key} | payload, ensure_ascii=False))
     elif events or follow:
-        view = (
+        view: View = (
             JsonView(click.get_text_stream("stdout"))
             if as_json
             else PlainView(click.get_text_stream("stdout"), tools=True)
         )
-        _events(vulcan, found, view, follow=follow)
+        _show_events(vulcan, found, view, follow=follow)
     elif diff:
         click.echo(safe(_diff(vulcan, log.job)), nl=False)
     elif as_json:
@@ -83,7 +83,7 @@ def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, 
         _page(found, log.job)
 
 
-def _events(vulcan: Any, job: str, view: Any, *, follow: bool) -> None:
+def _show_events(vulcan: Any, job: str, view: Any, *, follow: bool) -> None:
     if not follow:
         for stored in vulcan.store.read(job):
             view.saw(stored)

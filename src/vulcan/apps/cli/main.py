@@ -46,7 +46,7 @@ def command() -> None:
 for each in (
     work.run,
     work.resume,
-    jobs.jobs,
+    jobs.list_jobs,
     jobs.show,
     work.approve,
     jobs.cancel,

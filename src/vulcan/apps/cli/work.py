@@ -22,7 +22,9 @@ from vulcan.domain.events import JobOutcome
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
 
 if TYPE_CHECKING:
-    from vulcan.bootstrap import Vulcan
+    from vulcan.application.ports import Observer
+    from vulcan.bootstrap import Project, Vulcan
+    from vulcan.domain.events import JobRequested
 
 TERMINATED = 143
 
@@ -178,11 +180,10 @@ def _work(vulcan: Vulcan, job: str, view: View) -> int:
     if state.request is None:
         raise UserError(f"job {job} holds no request")
     project = vulcan.project(Path(state.request.repository))
-    project.bring(state.request.base_commit, state.request.base_branch)
     with view:
         for stored in vulcan.store.read(job):
             view.saw(stored)
-        stopped = asyncio.run(_drive(project.engine([_Onward(view, state.seq)]), job))
+        stopped = asyncio.run(_drive(project, _Onward(view, state.seq), job, state.request))
     if stopped:
         return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
     return exit_code(vulcan.desk.log(job).job.next_stage())
@@ -201,8 +202,10 @@ class _Onward:
             self._view.saw(stored)
 
 
-async def _drive(engine: Any, job: str) -> int:
+async def _drive(project: Project, observer: Observer, job: str, request: JobRequested) -> int:
     """Run the engine; returns the signal that stopped it, or 0."""
+    await project.bring(request.base_commit, request.base_branch)
+    engine = project.engine([observer])
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(engine.run(job))
     caught: list[int] = []

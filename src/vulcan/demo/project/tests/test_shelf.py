@@ -11,7 +11,9 @@ def test_added_books_are_listed(tmp_path, capsys):
     run(path, "add", "Roadside Picnic")
 
     assert run(path, "list") == 0
-    assert capsys.readouterr().out == "  1 [ ] The Dispossessed by Ursula K. Le Guin\n  2 [ ] Roadside Picnic\n"
+    assert (
+        capsys.readouterr().out == "  1 [ ] The Dispossessed by Ursula K. Le Guin\n  2 [ ] Roadside Picnic\n"
+    )
 
 
 def test_a_read_book_is_marked(tmp_path, capsys):
