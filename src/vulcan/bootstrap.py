@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import Worker
 
 if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
     from vulcan.application.ports import (
         AuthoredTests,
         Briefing,
@@ -56,16 +58,14 @@ class SystemClock:
 class LazyTeam:
     """The agents, made when the first of them is needed: what needs no model loads no model."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, make_model: Callable[[], Model]) -> None:
+        self._make_model = make_model
 
     @cached_property
     def _team(self) -> Team:
         from vulcan.infrastructure.agents.team import Team
-        from vulcan.infrastructure.llm.registry import make_model
 
-        model = self._settings.model
-        return Team(make_model(model.name, model.base_url, model.api_key))
+        return Team(self._make_model())
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """As the analyst."""
@@ -109,6 +109,13 @@ class Vulcan:
 
         make_reachable(self.settings.state_dir)
         return SqliteEventStore(self.settings.state_dir / "events.sqlite3", self.blobs)
+
+    def make_model(self) -> Model:
+        """The model that the settings name."""
+        from vulcan.infrastructure.llm.registry import make_model
+
+        model = self.settings.model
+        return make_model(model.name, model.base_url, model.api_key)
 
     @cached_property
     def desk(self) -> Desk:
@@ -196,7 +203,7 @@ class Project:
         from vulcan.infrastructure.testing.static import PythonChecks
 
         vulcan, settings = self._vulcan, self._vulcan.settings
-        team = LazyTeam(settings)
+        team = LazyTeam(vulcan.make_model)
         inside = (vulcan.sandbox, vulcan.toolbox, settings.sandbox.limits)
         return Services(
             analyst=team,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,7 @@ def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, 
                 payload = json.loads(log.kept(stored.event.payload))
                 click.echo(json.dumps({"key": stored.event.key} | payload, ensure_ascii=False))
     elif events or follow:
-        view: View = (
-            JsonView(click.get_text_stream("stdout"))
-            if as_json
-            else PlainView(click.get_text_stream("stdout"), tools=True)
-        )
+        view: View = JsonView(sys.stdout) if as_json else PlainView(sys.stdout, tools=True)
         _show_events(vulcan, found, view, follow=follow)
     elif diff:
         click.echo(safe(_diff(vulcan, log.job)), nl=False)
@@ -136,7 +133,7 @@ def _page(job: str, state: Job) -> None:
 
 def _markdown(text: str) -> None:
     """Rendered on a terminal, as it is elsewhere."""
-    if not click.get_text_stream("stdout").isatty():
+    if not sys.stdout.isatty():
         click.echo(text)
         return
     from rich.console import Console
