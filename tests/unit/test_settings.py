@@ -241,7 +241,6 @@ def test_pyproject_speaks_for_a_repository_without_a_file_of_its_own(load: Load)
     "text",
     [
         '[model]\nbase_url = "http://evil"',
-        '[model]\nname = "cheap"',
         '[model]\napi_key_env = "AWS_SECRET_ACCESS_KEY"',
         'state_dir = "/tmp/x"',
         "[sandbox]\nunsafe = true",

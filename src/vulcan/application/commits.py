@@ -34,12 +34,10 @@ def subject(requirement: Requirement) -> str:
 
 
 def code_commit(repository: Repository, job: Job, job_id: str, tree: str) -> str:
-    """Commit what the coder changed outside of tests; existing tests only where the requirement says so."""
+    """Commit what the coder changed outside of tests; the rest of its work is left out."""
     request, requirement = request_of(job), requirement_of(job)
     changed = [a.path for a in repository.changes(request.base_commit, tree)]
-    allowed = {name.split("::", 1)[0] for name in requirement.changed_tests}
-    authored = {a.path for a in job.testing.artifacts} if job.testing else set()
-    kept_out = [p for p in changed if p in authored or (is_test_path(p) and p not in allowed)]
+    kept_out = [p for p in changed if is_test_path(p)]
     product = repository.overlay(tree, request.base_commit, kept_out) if kept_out else tree
     criteria = "\n".join(f"{c.id}: {c.text}" for c in requirement.criteria)
     message = f"{subject(requirement)}\n\n{criteria}\n\nVulcan-Job: {job_id}\n"

@@ -19,6 +19,7 @@ async def perform(
     """Make an outward effect happen exactly once, over any number of kills.
 
     Args:
+        log: the job's.
         key: made of stage and effect (and the commit it is for), never of the attempt.
         what: the effect in words, for people.
         look_up: says what the effect's result is if it already happened, else an empty string.

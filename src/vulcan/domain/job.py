@@ -94,10 +94,10 @@ class Job:
 
     seq: int = 0
     request: JobRequested | None = None
-    budget: Budget = Budget()  # noqa: RUF009 - frozen
-    usage: Usage = Usage()  # noqa: RUF009 - frozen
+    budget: Budget = Budget()
+    usage: Usage = Usage()
     usage_by_agent: Mapping[str, Usage] | None = None
-    conversation: Conversation = Conversation()  # noqa: RUF009 - frozen
+    conversation: Conversation = Conversation()
     due: Stage = Stage.ANALYZE
     round: int = 1
     stage: Stage | None = None

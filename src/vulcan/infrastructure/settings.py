@@ -4,7 +4,7 @@ Sources in rising precedence: the defaults below, `config/default.toml` in this 
 `vulcan.toml`, the repository's `vulcan.toml` (or `[tool.vulcan]` of its pyproject.toml), `VULCAN_*` in the
 environment, the command line.
 
-A repository is not trusted: it may say how it is tested (`tests`, `checks`) and may narrow what the user
+A repository is not trusted: it may name a model, say how it is tested (`tests`, `checks`) and narrow what the user
 allows (`review`, `budget`, `sandbox.minimum`); of those the stricter value holds, and a looser one is ignored
 with a note. Anything else in it, such as where the model is, is an error.
 """
@@ -58,7 +58,7 @@ class SandboxSettings:
 
     minimum: SandboxMinimum = SandboxMinimum.LANDLOCK
     unsafe: bool = False
-    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Settings:
 
     state_dir: Path
     model: ModelSettings = ModelSettings()
-    budget: Budget = Budget()  # noqa: RUF009 - frozen
-    review: ReviewPolicy = ReviewPolicy()  # noqa: RUF009 - frozen
+    budget: Budget = Budget()
+    review: ReviewPolicy = ReviewPolicy()
     sandbox: SandboxSettings = SandboxSettings()
     tests: TestSettings = TestSettings()
     workflow: WorkflowSettings = WorkflowSettings()
@@ -252,10 +252,10 @@ def _from_repository(repository: Path, current: Values, user_file: Path, notes: 
     source, table = _repository_table(repository, notes)
     accepted: Values = {}
     for key, value in _checked(source, table).items():
-        if key.startswith("tests.") or key == "checks":
+        if key.startswith("tests.") or key in _FREE:
             accepted[key] = value
         elif key not in _NARROWS:
-            allowed = f"It may set tests.* and checks, and make stricter: {', '.join(_NARROWS)}."
+            allowed = f"It may set {', '.join(_FREE)} and tests.*, and make stricter: {', '.join(_NARROWS)}."
             raise UserError(f"{source}: a repository can't set {key}", hint=f"{allowed} Use {user_file}.")
         elif _NARROWS[key](value) >= _NARROWS[key](current[key]):
             accepted[key] = value
@@ -285,6 +285,9 @@ def _repository_table(repository: Path, notes: list[str]) -> tuple[str, Mapping[
 def _lower(limit: float | None) -> float:
     return -math.inf if limit is None else -limit
 
+
+_FREE = ("model.name", "checks")
+"""Keys that a repository may set as it likes: where a model is, and with which key, stays the user's."""
 
 _NARROWS: dict[str, Callable[[Any], float]] = {
     "review.merge": [MergeRule.PROVEN, MergeRule.PERSON, MergeRule.NEVER].index,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from vulcan.application.commits import request_of
+from vulcan.application.commits import request_of, requirement_of
 from vulcan.application.diffs import added_lines
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
@@ -59,7 +59,8 @@ async def run_tests(services: Services, log: JobLog) -> None:
     testing = _with_undeclared(job.testing, changes.new)
     ids = tuple(case.id for case in testing.cases)
     measure = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
-    request = replace(_whole_suite(services), ids=ids, measure=measure)
+    changed = _changed_by_requirement(job, base_run, existing.run)
+    request = replace(_whole_suite(services), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
         _run(services, log, trees.head, request), _red_run(services, log, trees, ids)
     )
@@ -126,6 +127,18 @@ async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges
 def _without(run: TestRun, ids: Sequence[str]) -> TestRun:
     """The run without the new tests' results."""
     return replace(run, results=tuple(r for r in run.results if without_parameters(r.id) not in ids))
+
+
+def _changed_by_requirement(job: Job, base: TestRun, existing: TestRun) -> tuple[str, ...]:
+    """Existing tests that now fail because the requirement changes them: they must pass as the change has them."""
+    allowed = requirement_of(job).changed_tests
+    now = existing.by_id()
+    names = [
+        without_parameters(r.id)
+        for r in base.results
+        if r.outcome is Outcome.PASSED and (r.id not in now or now[r.id].outcome is not Outcome.PASSED)
+    ]
+    return tuple(n for n in dict.fromkeys(names) if n in allowed or n.split("::", 1)[0] in allowed)
 
 
 def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesting:

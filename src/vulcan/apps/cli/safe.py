@@ -9,7 +9,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u
 
 
 def safe(text: str) -> str:
-    """The text with control, bidirectional and invisible characters shown as `\\x..`."""
+    """The text with control, bidirectional and invisible characters shown as hexadecimal escapes."""
     shown = _CONTROL.sub(
         lambda m: "\n" if m[0] == "\r" else f"\\x{ord(m[0]):02x}", text.replace("\r\n", "\n")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.safe import one_line
@@ -22,7 +22,7 @@ class View(Protocol):
     """Shows a job's events; also a context manager, so that a live display is always put away."""
 
     def saw(self, stored: StoredEvent) -> None: ...
-    def __enter__(self) -> View: ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
 
 
@@ -39,7 +39,7 @@ class JsonView:
         record |= {"version": version, "payload": payload}
         print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
 
-    def __enter__(self) -> JsonView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -61,7 +61,7 @@ class PlainView:
             clock = time.strftime("%H:%M:%S", time.localtime(stored.at))
             print(f"{clock} {words}", file=self._out, flush=True)
 
-    def __enter__(self) -> PlainView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -117,7 +117,7 @@ class LiveView:
             status.append(f"\n  {self._activity}", style="dim")
         return Columns([Spinner("dots"), status])
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         self._live.__enter__()
         return self
 

@@ -96,8 +96,8 @@ _WORDS: dict[type[e.Event], Words] = {
     e.Merged: lambda v: f"merged #{v.number} as {v.commit[:10]}",
     e.ReleasePublished: lambda v: f"released {v.tag}",
     e.BudgetSpent: lambda v: f"budget spent ({v.limit})",
-    e.BudgetRaised: lambda v: "budget changed",
-    e.JobCancelled: lambda v: "cancelled",
+    e.BudgetRaised: lambda _: "budget changed",
+    e.JobCancelled: lambda _: "cancelled",
     e.JobUndone: lambda v: "undone: " + (", ".join(v.removed) or "there was nothing to remove"),
     e.JobFinished: lambda v: f"{v.outcome.value}: {one_line(v.reason, 300)}",
 }

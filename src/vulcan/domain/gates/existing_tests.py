@@ -27,6 +27,7 @@ def judge(case: Case) -> GateResult:
             Finding(NAME, Owner.CODER, f"... and {len(broken) - SHOWN} more existing tests fail.")
         )
     allowed = {without_parameters(t) for t in passed if case.may_change(t) and not _still_passes(now.get(t))}
+    findings += [_stale(case, test) for test in sorted(allowed) if _is_stale(case, test)][:SHOWN]
     detail = f"{len(passed) - len(broken)} of {len(passed)} that passed before still pass"
     failing_before = sum(1 for r in base.results if r.outcome in (Outcome.FAILED, Outcome.ERROR))
     if failing_before:
@@ -42,6 +43,17 @@ def judge(case: Case) -> GateResult:
 
 def _still_passes(result: TestResult | None) -> bool:
     return result is not None and result.outcome in (Outcome.PASSED, Outcome.SKIPPED)
+
+
+def _is_stale(case: Case, test: str) -> bool:
+    """Whether the change still has a test that the requirement changes, and it fails."""
+    return bool(case.report.new.of(test)) and not case.report.new.passes(test)
+
+
+def _stale(case: Case, test: str) -> Finding:
+    message = next((r.message for r in case.report.new.of(test) if r.message), "")
+    text = f"{test} contradicts the requirement, which says so. Bring its expectation up to date:\n{message}"
+    return Finding(NAME, Owner.TEST_AUTHOR, text, path=test)
 
 
 def _broken(test: str, result: TestResult | None) -> Finding:

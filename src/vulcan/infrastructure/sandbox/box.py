@@ -79,7 +79,7 @@ class ServedBox:
         self,
         argv: Sequence[str],
         *,
-        timeout: float,  # noqa: ASYNC109 - the port's; it ends the command, not only the waiting
+        timeout: float,
         output_limit: int = 10_000,
         environment: Mapping[str, str] | None = None,
     ) -> CommandResult:

@@ -27,7 +27,7 @@ REPORT_FILE = "report.jsonl"
 MAX_REPORT = 64 * 1024**2
 USAGE_ERROR = 4
 OUTPUT_SHOWN = 3_000
-FLAGS = ("-q", "--tb=short", "-p", "no:cacheprovider", "-p", "vulcan_report", "--no-header")
+FLAGS = ("-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "-p", "vulcan_report", "--no-header")
 
 
 class PytestRunner:

@@ -131,7 +131,7 @@ class JobWorkspace:
         """Store the files as a tree; returns its id."""
         return self._directories.snapshot(self._directory, self._start)
 
-    async def run(self, command: str, timeout: float) -> CommandResult:  # noqa: ASYNC109 - the sandbox keeps it
+    async def run(self, command: str, timeout: float) -> CommandResult:
         """Run a shell command in the job's box."""
         if self._box is None:
             self._box = await self._directories.open_box(self._stack, self._job, self._directory, self._start)

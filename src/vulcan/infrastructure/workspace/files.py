@@ -26,7 +26,7 @@ def read_file(root: Path, path: str) -> bytes:
         with os.fdopen(fd, "rb") as file:
             info = os.fstat(file.fileno())
             if stat.S_ISDIR(info.st_mode):
-                names = sorted(os.listdir(fd))[:50]
+                names = sorted(os.listdir(fd))[:50]  # noqa: PTH208 - of an open folder
                 raise ToolError(f"{path} is a folder: {', '.join(names)}")
             if not stat.S_ISREG(info.st_mode):
                 raise ToolError(f"{path} is not a regular file.")

@@ -38,6 +38,13 @@ def say(**record):
 # ------------------------------------------------------------------------------- selection and reporting
 
 
+def pytest_configure(config):
+    """Collect test.py and tests.py too, which unittest projects have, unless the project says what it collects."""
+    patterns = config.getini("python_files")
+    if set(patterns) == {"test_*.py", "*_test.py"}:
+        patterns.extend(["test.py", "tests.py"])
+
+
 def base_id(nodeid):
     return nodeid.split("[", 1)[0]
 
@@ -229,5 +236,5 @@ def pytest_sessionstart(session):
     for path in sorted({wanted.split("::", 1)[0] for wanted in WANTED}):
         try:
             _fill(os.path.join(ROOT, path))
-        except Exception as error:  # noqa: BLE001 - the code under test may raise anything when it is imported
+        except Exception as error:
             say(type="collect", path=path, message="%s: %s" % (type(error).__name__, error))

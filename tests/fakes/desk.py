@@ -1,0 +1,57 @@
+"""A workspace in memory and a journal that is a dictionary, for agents under test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vulcan.application.ports import CommandResult
+from vulcan.domain.budget import Budget, Usage
+from vulcan.domain.errors import BudgetExceeded, ToolError
+
+
+class MemoryWorkspace:
+    def __init__(
+        self, files: dict[str, str | bytes], run: Callable[[str], CommandResult] | None = None
+    ) -> None:
+        self.files = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
+        self.commands: list[str] = []
+        self._run = run or (lambda command: CommandResult(0, f"ran {command}\n", 10, 0.01))
+
+    async def run(self, command: str, timeout: float) -> CommandResult:
+        self.commands.append(command)
+        return self._run(command)
+
+    def read(self, path: str) -> bytes:
+        if path not in self.files:
+            raise ToolError(f"There is no file {path}.")
+        return self.files[path]
+
+    def write(self, path: str, content: bytes) -> None:
+        self.files[path] = content
+
+
+class MemoryJournal:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.payloads: dict[str, str] = {}
+        self.order: list[str] = []
+        self.usage = Usage()
+        self.budget = budget or Budget()
+
+    def recorded(self, key: str) -> str | None:
+        return self.payloads.get(key)
+
+    def record_reply(self, key: str, agent: str, model: str, usage: Usage, payload: str) -> None:
+        self._record(key, payload)
+        self.usage += usage
+
+    def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
+        self._record(key, payload)
+
+    def _record(self, key: str, payload: str) -> None:
+        assert key not in self.payloads, f"{key} is recorded twice"
+        self.payloads[key] = payload
+        self.order.append(key)
+
+    def check_budget(self) -> None:
+        if spent := self.budget.exceeded(self.usage, 0.0):
+            raise BudgetExceeded(spent)

@@ -1,0 +1,187 @@
+"""Models that misbehave: over a real HTTP server, through the real agents; each ends in a clear outcome."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fakes.desk import MemoryJournal, MemoryWorkspace
+from fakes.model_server import CUT, EMPTY, GARBAGE, HTML, SILENT, ModelServer, calls, serving, status, text
+from vulcan.application.ports import Briefing, CommandResult
+from vulcan.domain.budget import Budget
+from vulcan.domain.errors import BudgetExceeded, ModelUnavailable
+from vulcan.infrastructure.agents.team import TURNS, Team
+from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, Patience
+
+QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)
+BRIEFING = Briefing("generate/1", "Make add add", overview="Files:\ncalc.py")
+EDIT = calls(("edit", {"path": "calc.py", "old": "a - b", "new": "a + b"}))
+REQUIREMENTS = calls(("submit_requirements", {"summary": "Add", "criteria": ["add(2, 3) is 5"]}))
+
+
+def workspace() -> MemoryWorkspace:
+    return MemoryWorkspace({"calc.py": "def add(a, b):\n    return a - b\n"})
+
+
+def team(server: ModelServer, patience: Patience = QUICK) -> Team:
+    return Team(ChatCompletionsModel("scripted", server.url, "key", patience))
+
+
+async def test_a_fix_goes_through() -> None:
+    files, journal = workspace(), MemoryJournal()
+    with serving([EDIT, text("done")]) as server:
+        assert await team(server).code(BRIEFING, files, journal) == "done"
+    assert b"a + b" in files.files["calc.py"]
+    assert journal.order == ["generate/1/coder/0", "generate/1/coder/0/call_0", "generate/1/coder/1"]
+    assert (journal.usage.calls, journal.usage.input_tokens, journal.usage.output_tokens) == (2, 200, 14)
+
+
+@pytest.mark.parametrize(
+    "fault", [status(500), status(529), status(429, retry_after="0.01"), CUT, SILENT, GARBAGE, HTML, EMPTY]
+)
+async def test_what_passes_is_tried_again(fault: Any) -> None:
+    with serving([fault, fault, text("done")]) as server:
+        assert await team(server).code(BRIEFING, workspace(), MemoryJournal()) == "done"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "fault", [status(500), status(429, retry_after="0.01"), CUT, SILENT, GARBAGE, HTML, EMPTY]
+)
+async def test_what_does_not_pass_ends_clearly_and_costs_nothing(fault: Any) -> None:
+    journal = MemoryJournal()
+    with serving([fault]) as server, pytest.raises(ModelUnavailable, match="3 tries") as caught:
+        await team(server).code(BRIEFING, workspace(), journal)
+    assert "vulcan resume" in caught.value.hint
+    assert (len(server.requests), journal.order) == (3, [])
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404])
+async def test_a_refusal_is_not_tried_again(code: int) -> None:
+    with serving([status(code)]) as server, pytest.raises(ModelUnavailable, match=str(code)) as caught:
+        await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    assert "OPENAI_API_KEY" in caught.value.hint
+    assert len(server.requests) == 1
+
+
+async def test_nobody_listens() -> None:
+    model = ChatCompletionsModel("scripted", "http://127.0.0.1:9/v1", "", QUICK)
+    with pytest.raises(ModelUnavailable, match="no usable answer"):
+        await Team(model).code(BRIEFING, workspace(), MemoryJournal())
+
+
+async def test_unknown_tools_and_truncated_arguments_are_told_to_the_model() -> None:
+    script = [calls(("launch", {})), calls(("read", '{"path": "calc')), EDIT, text("done")]
+    files = workspace()
+    with serving(script) as server:
+        await team(server).code(BRIEFING, files, MemoryJournal())
+    assert b"a + b" in files.files["calc.py"]
+    told = [m["content"] for m in server.requests[-1]["messages"] if m["role"] == "tool"]
+    assert "launch" in told[0]
+    assert "JSON" in told[1] or "json" in told[1]
+
+
+@pytest.mark.parametrize(
+    "reply", [text("I refuse to use tools."), calls(("submit_requirements", {"summary": 3}))]
+)
+async def test_replies_that_never_fit_end_clearly(reply: Any) -> None:
+    with serving([reply]) as server, pytest.raises(ModelUnavailable, match="can't be used"):
+        await team(server).analyze(BRIEFING, workspace(), MemoryJournal())
+    assert len(server.requests) <= 6
+
+
+async def test_an_unfit_reply_is_mended_by_the_model() -> None:
+    with serving([calls(("submit_requirements", {"summary": "Add"})), REQUIREMENTS]) as server:
+        requirement = await team(server).analyze(BRIEFING, workspace(), MemoryJournal())
+    assert [(c.id, c.text) for c in requirement.criteria] == [("AC-1", "add(2, 3) is 5")]
+
+
+async def test_an_endless_loop_is_stopped() -> None:
+    with serving([calls(("shell", {"command": "true"}))]) as server:
+        summary = await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    assert "repeated without end" in summary
+    assert len(server.requests) < 10
+
+
+async def test_endless_turns_are_bounded() -> None:
+    turn = iter(range(10_000))
+    with serving(lambda _: calls(("shell", {"command": f"echo {next(turn)}"}))) as server:
+        summary = await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    assert "turns were used up" in summary
+    assert len(server.requests) == TURNS["coder"]
+    sent = [len(json.dumps(body["messages"])) for body in server.requests]
+    assert max(sent) < 40_000, "the history is bounded"
+    assert "Make add add" in json.dumps(server.requests[-1]["messages"]), "the goal survives"
+
+
+async def test_the_budget_is_checked_before_each_call() -> None:
+    journal = MemoryJournal(Budget(tokens=150))
+    turn = iter(range(100))
+    with (
+        serving(lambda _: calls(("shell", {"command": f"echo {next(turn)}"}))) as server,
+        pytest.raises(BudgetExceeded),
+    ):
+        await team(server).code(BRIEFING, workspace(), journal)
+    assert len(server.requests) == 2, "overshoot is at most one call"
+
+
+async def test_what_was_answered_is_not_asked_again() -> None:
+    journal, files = MemoryJournal(), workspace()
+    with serving([EDIT, text("done")]) as server:
+        await team(server).code(BRIEFING, files, journal)
+    with serving([status(500)]) as server:
+        assert await team(server).code(BRIEFING, files, journal) == "done"
+    assert server.requests == []
+
+
+async def test_half_a_history_is_finished() -> None:
+    """Killed between a reply with two calls and its second result: only what is missing is done."""
+    two = calls(("shell", {"command": "first"}), ("shell", {"command": "second"}))
+    journal, files = MemoryJournal(), workspace()
+    with serving([two, text("done")]) as server:
+        await team(server).code(BRIEFING, files, journal)
+    for key in journal.order[-2:]:
+        del journal.payloads[key]
+    again = workspace()
+    with serving([text("done")]) as server:
+        assert await team(server).code(BRIEFING, again, journal) == "done"
+    assert again.commands == ["second"]
+    assert len(server.requests) == 1
+
+
+async def test_duplicate_call_ids_are_told_apart() -> None:
+    double = calls(("shell", {"command": "one"}), ("shell", {"command": "two"}))
+    double["tool_calls"][1]["id"] = "call_0"
+    files = workspace()
+    with serving([double, text("done")]) as server:
+        await team(server).code(BRIEFING, files, MemoryJournal())
+    assert files.commands == ["one", "two"]
+    ids = [m["tool_call_id"] for m in server.requests[-1]["messages"] if m["role"] == "tool"]
+    assert len(set(ids)) == 2
+
+
+async def test_the_beginning_of_requests_is_stable() -> None:
+    turn = iter(range(100))
+    script = lambda _: calls(("shell", {"command": f"echo {n}"})) if (n := next(turn)) < 8 else text("done")  # noqa: E731
+    with serving(script) as server:
+        await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    for before, after in zip(server.requests, server.requests[1:], strict=False):
+        assert after["messages"][: len(before["messages"])] == before["messages"]
+        assert after["tools"] == before["tools"]
+
+
+async def test_rules_of_nested_folders_are_shown_once() -> None:
+    files = MemoryWorkspace({"sub/a.py": "x = 1\n", "sub/b.py": "y = 1\n", "sub/AGENTS.md": "Use tabs."})
+    script = [calls(("read", {"path": "sub/a.py"})), calls(("read", {"path": "sub/b.py"})), text("done")]
+    with serving(script) as server:
+        await team(server).code(BRIEFING, files, MemoryJournal())
+    assert json.dumps(server.requests[-1]["messages"]).count("Use tabs.") == 1
+
+
+async def test_a_command_that_prints_no_utf8_is_shown() -> None:
+    files = MemoryWorkspace({}, lambda _: CommandResult(1, "caf\ufffd", 4, 0.0))
+    with serving([calls(("shell", {"command": "cat x"})), text("done")]) as server:
+        await team(server).code(BRIEFING, files, MemoryJournal())
+    assert "[exit code 1]" in server.requests[-1]["messages"][-1]["content"]
