@@ -100,8 +100,10 @@ def _tried(job: Job) -> str:
 def next_steps(job: Job) -> str:
     """What a person can do with a job that could not be proven."""
     branch = job.deployment.branch if job.deployment and job.deployment.branch else "the job's branch"
+    points = "; ".join(" ".join(f.text.split())[:160] for f in (job.findings or job.earlier)[:3])
+    opened = f"Open: {points}. " if points else ""
     return (
-        f"Read the open points, then finish the work on {branch} by hand, or run Vulcan again with an instruction "
+        f"{opened}Finish the work on {branch} by hand, or run Vulcan again with an instruction "
         "that settles them (`vulcan run`), or with more rounds (`--rounds`). `vulcan undo` removes the branch."
     )
 

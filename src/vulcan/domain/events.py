@@ -171,6 +171,7 @@ class CodeValidated(Event):
 
     findings: tuple[Finding, ...]
     round: int
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

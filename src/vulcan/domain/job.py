@@ -289,6 +289,9 @@ def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
     testing = job.testing
     if testing is not None and event.tests_commit:
         testing = replace(testing, commit=event.tests_commit)
+    standing = job.generation is not None and job.generation.metadata.commit == event.generation.metadata.commit
+    if standing and job.findings:
+        return _stand_off(job, event.generation, testing)
     return {
         "generation": event.generation,
         "testing": testing,
@@ -296,6 +299,22 @@ def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
         "verdict": None,
         "pipeline": None,
     }
+
+
+def _stand_off(job: Job, generation: CodeGeneration, testing: CodeTesting | None) -> Changes:
+    """The coder leaves the code as it is in spite of findings: its words go to the test author, or to a person."""
+    words = generation.metadata.summary
+    changes: Changes = {
+        "generation": generation,
+        "testing": testing,
+        "history": (*job.history, f"round {job.round}: the coder left the code as it is: {words}"),
+    }
+    about_tests = tuple(f for f in job.findings if f.gate == "criteria" or f.owner is Owner.TEST_AUTHOR)
+    if testing is None or not about_tests:
+        return changes | {"due": Stage.DELIVER}
+    said = f"\nThe coder leaves the code as it is and says: {words}"
+    passed_on = tuple(replace(f, owner=Owner.TEST_AUTHOR, text=f.text + said) for f in about_tests)
+    return changes | {"findings": passed_on, "due": Stage.WRITE_TESTS}
 
 
 def _validated(job: Job, event: CodeValidated, at: float) -> Changes:

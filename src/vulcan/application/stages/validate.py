@@ -12,7 +12,9 @@ from vulcan.application.services import Services
 from vulcan.domain.events import CodeValidated
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.generation import ChangeKind
+from vulcan.domain.job import Job
 
+REVIEW = "review"
 NOTHING = Finding(
     "change",
     Owner.CODER,
@@ -36,9 +38,15 @@ async def validate(services: Services, log: JobLog) -> None:
             found = new_findings(await _check(services, before, paths), found)
     diff = services.repository.diff(base, head)
     found += find_secrets(diff)
-    if not found and services.reviewer is not None and job.round == 1:
+    reviewed = not found and services.reviewer is not None and _wants_review(job)
+    if reviewed:
         found += await _review(services, log, diff)
-    log.append(CodeValidated(found, job.round))
+    log.append(CodeValidated(found, job.round, reviewed))
+
+
+def _wants_review(job: Job) -> bool:
+    """The first change is reviewed, and one that answers a review."""
+    return job.round == 1 or any(f.gate == REVIEW for f in job.earlier)
 
 
 async def _check(services: Services, checkout: Checkout, paths: Sequence[str]) -> tuple[Finding, ...]:

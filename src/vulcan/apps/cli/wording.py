@@ -33,7 +33,7 @@ def _generated(event: e.CodeGenerated) -> str:
 def _validated(event: e.CodeValidated) -> str:
     blocking = [f for f in event.findings if f.severity is Severity.BLOCKING]
     if not event.findings:
-        return "static checks and review: nothing found"
+        return f"static checks{' and review' if event.reviewed else ''}: nothing found"
     first = "".join(f"\n    - [{f.gate}] {one_line(f.text)} {f.path}" for f in event.findings[:5])
     return f"static checks and review: {len(blocking)} to mend, {len(event.findings) - len(blocking)} warnings{first}"
 

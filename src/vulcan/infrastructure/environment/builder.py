@@ -202,6 +202,8 @@ def _prepared(folder: Path, digest: str) -> PreparedEnvironment:
         "PATH": f"{TARGET}/bin:/usr/local/bin:/usr/bin:/bin",
         "VIRTUAL_ENV": TARGET,
         "PYTHONDONTWRITEBYTECODE": "1",
+        "NO_COLOR": "1",
+        "PYTEST_ADDOPTS": "--color=no",
         "PYTHONPATH": f"{WORKSPACE}/src:{WORKSPACE}",
     }
     generated = folder / "generated"

@@ -104,8 +104,11 @@ class Directories:
         return self._prepared[commit]
 
     def snapshot(self, directory: Path, base: str) -> str:
-        """Store the workspace as a tree."""
-        return self._repository.snapshot(directory, base)
+        """Store the workspace as a tree, without what installing the project generates in it."""
+        tree = self._repository.snapshot(directory, base)
+        prepared = self._prepared.get(base)
+        generated = generated_files(prepared) if prepared else []
+        return self._repository.overlay(tree, base, generated) if generated else tree
 
     def remove(self, job: str) -> None:
         """Remove all directories of the job."""
@@ -146,18 +149,22 @@ class JobWorkspace:
         write_file(self._directory, path, content)
 
 
+def generated_files(environment: PreparedEnvironment) -> list[str]:
+    """Paths of what installing the project generates in its tree."""
+    if environment.generated is None or not environment.generated.is_dir():
+        return []
+    files = (p for p in sorted(environment.generated.rglob("*")) if p.is_file() and not p.is_symlink())
+    return [str(p.relative_to(environment.generated)) for p in files]
+
+
 def copy_generated(environment: PreparedEnvironment, directory: Path) -> None:
     """Copy what installing the project generates (such as a version module) where it is missing."""
-    if environment.generated is None or not environment.generated.is_dir():
+    generated = environment.generated
+    if generated is None:
         return
-    for source in sorted(environment.generated.rglob("*")):
-        target = directory / source.relative_to(environment.generated)
-        if (
-            source.is_file()
-            and not source.is_symlink()
-            and not target.exists()
-            and _plain(target.parent, directory)
-        ):
+    for name in generated_files(environment):
+        source, target = generated / name, directory / name
+        if not target.exists() and _plain(target.parent, directory):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
 

@@ -10,7 +10,8 @@ import os
 import sys
 
 SIGNATURES = 6000
-DOCSTRING = 400
+DOCSTRING = 300
+REST = 1200
 
 
 def parse(root, path):
@@ -83,7 +84,7 @@ def signature(node, name):
     text = "%s %s(%s)%s" % (keyword, name, ast.unparse(node.args), returns)
     docstring = ast.get_docstring(node)
     if docstring:
-        text += '\n    """' + docstring[:DOCSTRING] + '"""'
+        text += '\n    """' + docstring.split("\n\n")[0][:DOCSTRING] + '"""'
     return text
 
 
@@ -99,14 +100,16 @@ def interface(request):
         module = path.removeprefix("src/").removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         for name, node in functions(parse(request["head"], path)).items():
             if name in touched and is_public(name):
-                first.append("# in %s (module %s), changed\n%s" % (path, module, signature(node, name)))
-            elif is_public(name):
-                rest.append("# in %s\n%s" % (path, signature(node, name).split("\n")[0]))
-    if not first:
-        first = ["# changed: %s" % path for path in request["paths"]]
+                owner, _, short = name.rpartition(".")
+                place = "module %s%s" % (module, ", class " + owner if owner else "")
+                first.append("# %s (%s), changed\n%s" % (place, path, signature(node, short)))
+            elif is_public(name) and "." not in name:
+                rest.append("# module %s\n%s" % (module, signature(node, name).split("\n")[0]))
+        if not any(is_public(name) for name in touched):
+            first.append("# module %s (%s): only private code changed; its public functions:" % (module, path))
     text = "\n".join(first)[:SIGNATURES]
     for entry in rest:
-        if len(text) + len(entry) > SIGNATURES // 2:
+        if len(text) + len(entry) > max(REST, len("\n".join(first)) + REST):
             break
         text += "\n" + entry
     return text
