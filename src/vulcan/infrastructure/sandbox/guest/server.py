@@ -2,8 +2,9 @@
 
 Arguments: the socket's descriptor, then the limits (memory, processes, file size, CPU seconds, open files).
 A request is one packet `run SEQ HEAD TAIL` with a memory file that holds, NUL-separated, the count of
-arguments, the arguments and `NAME=value` pairs. Answers are `started SEQ PID`, then `exit SEQ CODE TOTAL HEAD_BYTES` with
-the kept output written to the same memory file; `full SEQ` says that no process could be started.
+arguments, the arguments and `NAME=value` pairs. Answers are `started SEQ PID`, then
+`exit SEQ CODE TOTAL HEAD_BYTES` with the kept output written to the same memory file; `full SEQ` says that no
+process could be started.
 """
 
 # pathlib costs more than the rest of this program's start
