@@ -231,7 +231,9 @@ async def test_home_and_temporary_folder_can_be_written(box):
 
 
 async def test_programs_are_found_on_the_path_of_the_command(box):
-    await box.run(["sh", "-c", "mkdir bin; printf '#!/bin/sh\\necho mine' > bin/tool; chmod +x bin/tool"], timeout=LIMIT)
+    await box.run(
+        ["sh", "-c", "mkdir bin; printf '#!/bin/sh\\necho mine' > bin/tool; chmod +x bin/tool"], timeout=LIMIT
+    )
     path = {"PATH": f"{box.workspace_path}/bin:/usr/bin"}
     assert (await box.run(["tool"], timeout=LIMIT, environment=path)).output == "mine\n"
     assert (await box.run(["tool"], timeout=LIMIT)).exit_code == 127
@@ -339,7 +341,9 @@ async def test_a_read_only_workspace_refuses_writes(real_sandbox, ground):
     (ground / "workspace" / "kept").write_text("as it was")
     real_sandbox.hand_over(ground / "workspace")
     async with real_sandbox.open(BoxSpec(ground / "workspace", writable=False)) as box:
-        result = await box.run(["sh", "-c", "cat kept; echo x > kept; rm -f kept; touch new; chmod 777 ."], timeout=LIMIT)
+        result = await box.run(
+            ["sh", "-c", "cat kept; echo x > kept; rm -f kept; touch new; chmod 777 ."], timeout=LIMIT
+        )
     assert result.output.startswith("as it was")
     assert (ground / "workspace" / "kept").read_text() == "as it was"
     assert os.listdir(ground / "workspace") == ["kept"]

@@ -21,7 +21,11 @@ def started_by(starter):
     """
     state = Path(tempfile.mkdtemp(prefix="vulcan-starter-", dir="/tmp"))
     try:
-        shutil.copytree(Path(vulcan.__file__).parent, state / "src" / "vulcan", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            Path(vulcan.__file__).parent,
+            state / "src" / "vulcan",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
         for program in Path(__file__).parent.glob("sandbox_*.py"):
             shutil.copy(program, state)
         (state / "tmp").mkdir()

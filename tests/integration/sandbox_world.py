@@ -42,7 +42,10 @@ def never():
 
 
 def namespaces_are_free():
-    return setting("kernel/apparmor_restrict_unprivileged_userns", "0") == "0" and setting("user/max_user_namespaces") != "0"
+    return (
+        setting("kernel/apparmor_restrict_unprivileged_userns", "0") == "0"
+        and setting("user/max_user_namespaces") != "0"
+    )
 
 
 def family_is_there(number, kind):
@@ -249,7 +252,11 @@ class World:
             env={"TOKEN": f"{SECRET}-env"},
             cwd="/",
             stdout=subprocess.PIPE,
-            **({"user": self.user.uid, "group": self.user.gid, "extra_groups": []} if os.geteuid() == 0 else {}),
+            **(
+                {"user": self.user.uid, "group": self.user.gid, "extra_groups": []}
+                if os.geteuid() == 0
+                else {}
+            ),
         )
         victim.stdout.readline()
         return victim

@@ -20,7 +20,9 @@ def starter(request):
 def test_nothing_outlives_the_host(starter, kind, signal):
     python, environment, state = starter
     command = [*python, "sandbox_killer.py", kind, signal, "16" if signal == "KILL" else "4"]
-    done = subprocess.run(command, cwd=state, env=environment, stdout=subprocess.PIPE, timeout=120, check=True)
+    done = subprocess.run(
+        command, cwd=state, env=environment, stdout=subprocess.PIPE, timeout=120, check=True
+    )
     report = json.loads(done.stdout)
     assert report["left"] == []
     # The control: the kills came both while boxes started and while commands ran.

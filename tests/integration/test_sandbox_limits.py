@@ -13,7 +13,9 @@ from vulcan.infrastructure.sandbox import BubblewrapSandbox, LandlockSandbox
 pytestmark = pytest.mark.sandbox
 
 MEBIBYTE = 1024**2
-SMALL = Limits(memory=200 * MEBIBYTE, processes=40, file_size=20 * MEBIBYTE, disk=60 * MEBIBYTE, cpu_seconds=1)
+SMALL = Limits(
+    memory=200 * MEBIBYTE, processes=40, file_size=20 * MEBIBYTE, disk=60 * MEBIBYTE, cpu_seconds=1
+)
 GROW = "/usr/bin/python3 -c 'import time; x = bytearray({0} * 2**20); time.sleep({1})'"
 
 

@@ -36,6 +36,7 @@ READABLE = (
     "/lib32",
     *profile.SHOWN_ETC,
     *(f"/etc/{name}" for name in profile.ETC),
+    "/etc/ssl/openssl.cnf",
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/filesystems",
@@ -62,6 +63,8 @@ class LandlockSandbox(ServedSandbox):
     `/workspace` and mounts are at their real paths; `workspace_path` and `inside` of the box say where. There is
     no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the session bus,
     agents), so the filter refuses `socket()` for every family, and IPC by key.
+
+    What is hidden is refused rather than absent: for git set GIT_CONFIG_NOSYSTEM=1, or it stops at /etc/gitconfig.
     """
 
     @property
