@@ -51,9 +51,7 @@ async def starts(sandbox, folder, times):
     return [statistics.median(column) * 1e3 for column in zip(*trio, strict=True)]
 
 
-async def main(number, boxes):
-    folder = Path(tempfile.mkdtemp(prefix="vulcan-bench-", dir="/tmp"))
-    folder.chmod(0o755)
+async def measure(folder, number, boxes):
     print(f"medians in ms; {number} commands, {boxes} boxes")
     for sandbox in (BubblewrapSandbox(), LandlockSandbox(), NoSandbox()):
         inside, outside = await commands(sandbox, folder, number, PROGRAM)
@@ -64,8 +62,16 @@ async def main(number, boxes):
             f" | 15 MB of output {loud:.1f} ({loud / loud_outside:.2f} x plain)"
             f" | start {opened:.1f} ({opened / reference:.0f} x plain) close {closed:.1f}"
         )
-    shutil.rmtree(folder)
+
+
+def main(number=200, boxes=20):
+    folder = Path(tempfile.mkdtemp(prefix="vulcan-bench-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        asyncio.run(measure(folder, number, boxes))
+    finally:
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(map(int, sys.argv[1:3] or ["200", "20"]))))
+    main(*map(int, sys.argv[1:3]))

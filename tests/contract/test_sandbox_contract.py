@@ -60,15 +60,27 @@ def alive(marker: str) -> list[int]:
     return found
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def descriptors() -> list[str]:
+    return names(Path("/proc/self/fd"))
+
+
+def scratch_folders() -> list[str]:
+    return sorted(map(str, Path("/tmp").glob("vulcan-box-*")))
+
+
 def sleeper() -> str:
     """Seconds to sleep that no other process sleeps: a marker that can be found from outside."""
     return f"{1000 + os.getpid() % 1000}.{time.monotonic_ns()}"
 
 
-async def there(marker: str) -> bool:
-    """Whether something with the marker runs; between fork and exec it can't be seen."""
+async def there(marker: str, number: int = 1) -> bool:
+    """Whether so many with the marker run; between fork and exec they can't be seen."""
     for _ in range(200):
-        if alive(marker):
+        if len(alive(marker)) >= number:
             return True
         await asyncio.sleep(0.01)
     return False
@@ -188,8 +200,7 @@ async def test_an_earlier_background_job_survives_a_later_time_out(box):
 async def test_cancelling_the_task_kills_the_command(box):
     seconds = sleeper()
     task = asyncio.create_task(box.run(["sh", "-c", f"sleep {seconds} & sleep {seconds}"], timeout=LIMIT))
-    while len(alive(seconds)) < 2:
-        await asyncio.sleep(0.01)
+    assert await there(seconds, 2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -207,6 +218,21 @@ async def test_cancelling_at_once_leaves_a_usable_box(box):
             await task
         assert await gone(seconds)
         assert (await box.run(["echo", "usable"], timeout=LIMIT)).output == "usable\n"
+
+
+async def test_cancelling_the_cancelling_leaves_a_usable_box(box):
+    for turns in range(4):
+        seconds = sleeper()
+        task = asyncio.create_task(box.run(["sleep", seconds], timeout=LIMIT))
+        assert await there(seconds)
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await box.run(["echo", "usable"], timeout=LIMIT)).output == "usable\n"
+        assert await gone(seconds)
 
 
 async def test_commands_asked_for_together_run_one_after_another(box):
@@ -262,13 +288,13 @@ async def test_a_word_with_a_nul_is_refused(box):
 
 async def test_a_hundred_commands_keep_the_descriptors_flat(box):
     await box.run(["true"], timeout=LIMIT)
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     # The box's own count shows in the number of the pipe that the next command would get.
     script = ["sh", "-c", "ls /proc/self/fd 2>/dev/null | wc -l; ulimit -n"]
     first = await box.run(script, timeout=LIMIT)
     for _ in range(100):
         assert (await box.run(["true"], timeout=LIMIT)).exit_code == 0
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
     assert (await box.run(script, timeout=LIMIT)).output == first.output
 
 
@@ -290,8 +316,7 @@ os.execvp("sleep", ["sleep", "{seconds}"])
     async with sandbox.open(BoxSpec(ground / "workspace")) as box:
         await box.run(["/usr/bin/python3", "-c", script], timeout=LIMIT)
         await box.run(["sh", "-c", f"setsid nohup sleep {seconds} >/dev/null 2>&1 &"], timeout=LIMIT)
-        while len(alive(seconds)) < 2:
-            await asyncio.sleep(0.01)
+        assert await there(seconds, 2)
     assert not alive(seconds)
 
 
@@ -299,8 +324,7 @@ async def test_closing_under_a_running_command_ends_it(sandbox, ground):
     seconds = sleeper()
     async with sandbox.open(BoxSpec(ground / "workspace")) as box:
         task = asyncio.create_task(box.run(["sleep", seconds], timeout=LIMIT))
-        while not alive(seconds):
-            await asyncio.sleep(0.01)
+        assert await there(seconds)
     assert not alive(seconds)
     assert (await task).exit_code == 137
     with pytest.raises(SandboxUnavailable, match="closed"):
@@ -313,18 +337,22 @@ async def test_a_box_leaves_no_process_no_descriptor_and_no_folder(sandbox, grou
             await box.run(["sh", "-c", 'touch "$TMPDIR/x"'], timeout=LIMIT)
 
     await use()
-    before = (os.listdir("/proc/self/fd"), set(Path("/tmp").glob("vulcan-box-*")))
+    before = (descriptors(), scratch_folders())
     await use()
-    assert (os.listdir("/proc/self/fd"), set(Path("/tmp").glob("vulcan-box-*"))) == before
+    assert (descriptors(), scratch_folders()) == before
     assert not alive(str(ground))
 
 
 async def test_an_error_in_the_block_closes_the_box(sandbox, ground):
     seconds = sleeper()
-    with pytest.raises(RuntimeError, match="mine"):
+
+    async def fail() -> None:
         async with sandbox.open(BoxSpec(ground / "workspace")) as box:
             await box.run(["sh", "-c", f"sleep {seconds} &"], timeout=LIMIT)
             raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        await fail()
     assert not alive(seconds)
 
 
@@ -346,7 +374,7 @@ async def test_a_read_only_workspace_refuses_writes(real_sandbox, ground):
         )
     assert result.output.startswith("as it was")
     assert (ground / "workspace" / "kept").read_text() == "as it was"
-    assert os.listdir(ground / "workspace") == ["kept"]
+    assert names(ground / "workspace") == ["kept"]
 
 
 async def test_mounts_are_read_only_unless_said(real_sandbox, ground):
@@ -356,15 +384,15 @@ async def test_mounts_are_read_only_unless_said(real_sandbox, ground):
     mounts = (Mount(ground / "shown", "/shown"), Mount(ground / "given", "/given", writable=True))
     async with real_sandbox.open(BoxSpec(ground / "workspace", mounts=mounts)) as box:
         await box.run(["touch", box.inside("/shown") + "/x", box.inside("/given") + "/x"], timeout=LIMIT)
-    assert (os.listdir(ground / "shown"), os.listdir(ground / "given")) == ([], ["x"])
+    assert (names(ground / "shown"), names(ground / "given")) == ([], ["x"])
 
 
 async def test_a_missing_workspace_or_mount_is_said(sandbox, ground):
-    with pytest.raises(SandboxUnavailable, match="missing.*No such file"):
+    with pytest.raises(SandboxUnavailable, match=r"missing.*No such file"):
         async with sandbox.open(BoxSpec(ground / "missing")):
             pass
     spec = BoxSpec(ground / "workspace", mounts=(Mount(ground / "missing", "/venv"),))
-    with pytest.raises(SandboxUnavailable, match="missing.*No such file"):
+    with pytest.raises(SandboxUnavailable, match=r"missing.*No such file"):
         async with sandbox.open(spec):
             pass
 
@@ -380,11 +408,10 @@ async def test_a_mount_needs_a_plain_place(sandbox, ground, target):
 async def test_a_box_whose_server_is_killed_is_opened_anew(sandbox, ground):
     sandbox.hand_over(ground / "workspace")
     async with sandbox.open(BoxSpec(ground / "workspace")) as box:
-        process = box._process
-        process.supervisor.kill()
-        process.supervisor.wait()
-        while not process.ended():
-            await asyncio.sleep(0.01)
+        box._process.supervisor.kill()
+        box._process.supervisor.wait()
+        await box._process._supervisor_gone()
+        await asyncio.sleep(0.05)  # the kernel's time to end the server
         result = await box.run(["echo", "again"], timeout=LIMIT)
     assert (result.output, result.exit_code) == ("again\n", 0)
     assert "opened anew" in result.note

@@ -105,6 +105,11 @@ async def test_a_server_that_is_stopped_where_it_can_be_does_not_hang_the_host(g
         assert (await box.run(["echo", "again"], timeout=30)).output == "again\n"
 
 
+def leaky(command):
+    """Run a command as a careless host would."""
+    return subprocess.run(command, close_fds=False, capture_output=True, stdin=subprocess.DEVNULL, check=True)
+
+
 async def test_a_descriptor_that_the_host_leaks_is_not_inherited(ground):
     (ground / "secret").write_text("FAKESECRET")
     leak = os.open(ground / "secret", os.O_RDONLY)
@@ -114,9 +119,7 @@ async def test_a_descriptor_that_the_host_leaks_is_not_inherited(ground):
         (ground / "workspace").mkdir()
         async with BubblewrapSandbox().open(BoxSpec(ground / "workspace")) as box:
             inside = await box.run(read, timeout=30)
-        plain = subprocess.run(
-            read, close_fds=False, capture_output=True, stdin=subprocess.DEVNULL, check=True
-        )
+        plain = leaky(read)
     finally:
         os.close(leak)
     assert b"FAKESECRET" in plain.stdout

@@ -60,11 +60,12 @@ def landlock_version() -> int:
 class LandlockSandbox(ServedSandbox):
     """Boxes that see the host's paths, as far as rules allow, and have no network and no sockets at all.
 
-    `/workspace` and mounts are at their real paths; `workspace_path` and `inside` of the box say where. There is
-    no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the session bus,
-    agents), so the filter refuses `socket()` for every family, and IPC by key.
+    `/workspace` and mounts are at their real paths; `workspace_path` and `inside` of the box say where. There
+    is no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the session
+    bus, agents), so the filter refuses `socket()` for every family, and IPC by key.
 
-    What is hidden is refused rather than absent: for git set GIT_CONFIG_NOSYSTEM=1, or it stops at /etc/gitconfig.
+    What is hidden is refused rather than absent: git needs GIT_CONFIG_NOSYSTEM=1, else it stops at
+    /etc/gitconfig.
     """
 
     @property

@@ -143,7 +143,7 @@ class BoxProcess:
         await self._swept()
 
     async def _swept(self) -> None:
-        """Wait until the supervisor has killed what it is killing, which would take the next command along."""
+        """Wait until the supervisor has killed what it is killing; it would take the next command along."""
         loop = asyncio.get_running_loop()
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(SWEEP_SECONDS):

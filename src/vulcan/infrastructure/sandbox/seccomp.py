@@ -154,8 +154,8 @@ def program(*, namespaces: bool, machine: str = "") -> bytes:
     """The filter as `struct sock_filter`s in a row.
 
     Args:
-        namespaces: whether the box has network and IPC namespaces of its own; if not, no socket can be opened.
-            `socketpair()` always works, as asyncio needs it.
+        namespaces: whether the box has network and IPC namespaces of its own; if not, no socket can be
+            opened. `socketpair()` always works, as asyncio needs it.
         machine: as the kernel names it; this one's if empty.
     """
     machine = machine or os.uname().machine
@@ -165,12 +165,13 @@ def program(*, namespaces: bool, machine: str = "") -> bytes:
             hint="Run Vulcan on an x86_64 or aarch64 machine.",
         )
     column = COLUMN[machine]
+    shared = [] if namespaces else _numbers(SHARED, machine)
     call = {name: numbers[column] for name, numbers in EXAMINED.items()}
     return b"".join(
         [
             _head(machine),
             *(_refuse(number, errno.EPERM) for number in _numbers(REFUSED, machine)),
-            *(_refuse(number, errno.EPERM) for number in _numbers({} if namespaces else SHARED, machine)),
+            *(_refuse(number, errno.EPERM) for number in shared),
             *(_refuse(number, errno.ENOSYS) for number in _numbers(ABSENT, machine)),
             _examine(call["clone"], _no_namespace()),
             _examine(call["ioctl"], _not_these((TIOCSTI, TIOCLINUX), errno.EPERM)),

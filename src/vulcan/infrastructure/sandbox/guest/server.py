@@ -172,10 +172,18 @@ class Server:
         if not packet:
             return False
         file = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+        if self.command:
+            self.abandon(self.command)
         _, seq, head, tail = packet.split()
         self.command = Command(int(seq), file, Capture(int(head), int(tail)))
         self.start(self.command)
         return True
+
+    def abandon(self, command: Command) -> None:
+        """Let go of a command whose caller did not wait for the end of its killing."""
+        os.kill(command.pid, SIGKILL)
+        self.forget(command.pidfd)
+        os.close(command.file)
 
     def start(self, command: Command) -> None:
         argv, environment = read_request(command.file)
