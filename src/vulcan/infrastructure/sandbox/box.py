@@ -101,7 +101,7 @@ class ServedBox:
                 await process.sweep()
                 outcome = await self._attempt(process, seconds, window, file)
             output = _output(file, outcome.exit, window)
-        notes += [_limit_note(word, self._spec.limits) for word in process.passed()]
+        notes += [_limit_note(word, self._spec.limits) for word in await process.passed()]
         if outcome.timed_out:
             notes.append(f"stopped after {seconds:g} seconds")
         if outcome.exit is None:

@@ -37,7 +37,7 @@ class BubblewrapSandbox(ServedSandbox):
 
     def _prepare(self, spec: BoxSpec, user: User, stack: ExitStack) -> tuple[Planner, Layout]:  # noqa: ARG002
         bwrap = _bwrap()
-        syscalls = seccomp.program(seccomp.WITH_OWN_NETWORK)
+        syscalls = seccomp.program(namespaces=True)
         return partial(_plan, bwrap, spec, syscalls), profile.LAYOUT
 
     def _hint(self, complaint: str) -> str:

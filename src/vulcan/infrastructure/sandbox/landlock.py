@@ -36,6 +36,7 @@ READABLE = (
     "/lib32",
     *profile.SHOWN_ETC,
     *(f"/etc/{name}" for name in profile.ETC),
+    "/etc/ssl/openssl.cnf",
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/filesystems",
@@ -59,9 +60,12 @@ def landlock_version() -> int:
 class LandlockSandbox(ServedSandbox):
     """Boxes that see the host's paths, as far as rules allow, and have no network and no sockets at all.
 
-    `/workspace` and mounts are at their real paths (`workspace_path` and `inside` of the box say where).
-    There is no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the
-    session bus, agents), so the filter refuses `socket()` for every family; `socketpair()` stays, as asyncio needs it.
+    `/workspace` and mounts are at their real paths; `workspace_path` and `inside` of the box say where. There
+    is no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the session
+    bus, agents), so the filter refuses `socket()` for every family, and IPC by key.
+
+    What is hidden is refused rather than absent: git needs GIT_CONFIG_NOSYSTEM=1, else it stops at
+    /etc/gitconfig.
     """
 
     @property
@@ -78,7 +82,7 @@ class LandlockSandbox(ServedSandbox):
                 else "The kernel has no Landlock.",
                 hint="Use a kernel of 6.2 or newer with Landlock in its `lsm=` list, or install bubblewrap.",
             )
-        syscalls = seccomp.program(seccomp.WITHOUT_SOCKETS)
+        syscalls = seccomp.program(namespaces=False)
         layout = real_layout(spec, user, stack)
         return partial(_plan, spec=spec, layout=layout, user=user, syscalls=syscalls), layout
 

@@ -18,6 +18,7 @@ from vulcan.infrastructure.sandbox.user import User, drop_arguments
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
+SWEEP_SECONDS = 10.0
 MOST_FILES_IN_TMPFS = 100_000
 PACKET = 4096
 ENDED = b""
@@ -48,6 +49,7 @@ class BoxProcess:
     errors: IO[bytes]
     running: int = 0
     doomed: bool = False
+    sweeping: bool = False
     limits_passed: list[str] = field(default_factory=list)
 
     @classmethod
@@ -137,24 +139,32 @@ class BoxProcess:
     async def sweep(self) -> None:
         """Have everything in the box killed but its server, and wait for it."""
         self._tell(b"sweep")
+        self.sweeping = True
+        await self._swept()
+
+    async def _swept(self) -> None:
+        """Wait until the supervisor has killed what it is killing; it would take the next command along."""
         loop = asyncio.get_running_loop()
-        with suppress(ConnectionError):
-            while (word := await loop.sock_recv(self.control, PACKET)) not in {SWEPT, ENDED}:
-                self._note(word)
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(SWEEP_SECONDS):
+                while self.sweeping and (word := await loop.sock_recv(self.control, PACKET)) != ENDED:
+                    self._note(word)
 
     def _tell(self, word: bytes) -> None:
         with suppress(OSError):
             self.control.send(word)
 
-    def passed(self) -> list[str]:
-        """The limits for which the supervisor killed something since the last call."""
+    async def passed(self) -> list[str]:
+        """The limits for which the supervisor killed everything since the last call."""
         with suppress(OSError):
             while (word := self.control.recv(PACKET)) != ENDED:
                 self._note(word)
+        await self._swept()
         words, self.limits_passed = self.limits_passed, []
         return words
 
     def _note(self, word: bytes) -> None:
+        self.sweeping = word != SWEPT
         if word != SWEPT:
             self.limits_passed.append(word.decode().removeprefix("limit "))
 

@@ -6,7 +6,6 @@ import errno
 import os
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from vulcan.domain.errors import SandboxUnavailable
 
@@ -92,18 +91,16 @@ EXAMINED = {"clone": (56, 220), "ioctl": (16, 29), "socket": (41, 198), "socketp
 """Allowed or refused by an argument."""
 
 
-@dataclass(frozen=True, slots=True)
-class Families:
-    """Socket families that `socket()` may open."""
+SHARED: dict[str, tuple[int | None, int | None]] = {
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+}
+"""Refused with EPERM where the box has no IPC namespace of its own."""
 
-    allowed: tuple[int, ...]
-
-
-WITH_OWN_NETWORK = Families((AF_UNIX, AF_INET, AF_INET6, AF_NETLINK))
-"""For a box with an empty network namespace, where loopback is harmless."""
-
-WITHOUT_SOCKETS = Families(())
-"""For a box on the host's network; `socketpair()` stays, as asyncio needs it."""
+OWN_FAMILIES = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)
+"""Socket families that an empty network namespace makes harmless."""
 
 
 def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
@@ -153,8 +150,14 @@ def _head(machine: str) -> bytes:
     return head
 
 
-def program(families: Families, machine: str = "") -> bytes:
-    """The filter for this machine, as `struct sock_filter`s in a row."""
+def program(*, namespaces: bool, machine: str = "") -> bytes:
+    """The filter as `struct sock_filter`s in a row.
+
+    Args:
+        namespaces: whether the box has network and IPC namespaces of its own; if not, no socket can be
+            opened. `socketpair()` always works, as asyncio needs it.
+        machine: as the kernel names it; this one's if empty.
+    """
     machine = machine or os.uname().machine
     if machine not in COLUMN:
         raise SandboxUnavailable(
@@ -162,15 +165,17 @@ def program(families: Families, machine: str = "") -> bytes:
             hint="Run Vulcan on an x86_64 or aarch64 machine.",
         )
     column = COLUMN[machine]
+    shared = [] if namespaces else _numbers(SHARED, machine)
     call = {name: numbers[column] for name, numbers in EXAMINED.items()}
     return b"".join(
         [
             _head(machine),
             *(_refuse(number, errno.EPERM) for number in _numbers(REFUSED, machine)),
+            *(_refuse(number, errno.EPERM) for number in shared),
             *(_refuse(number, errno.ENOSYS) for number in _numbers(ABSENT, machine)),
             _examine(call["clone"], _no_namespace()),
             _examine(call["ioctl"], _not_these((TIOCSTI, TIOCLINUX), errno.EPERM)),
-            _examine(call["socket"], _only(families.allowed, errno.EAFNOSUPPORT)),
+            _examine(call["socket"], _only(OWN_FAMILIES if namespaces else (), errno.EAFNOSUPPORT)),
             _examine(call["socketpair"], _only((AF_UNIX,), errno.EAFNOSUPPORT)),
             _op(RETURN, ALLOW),
         ]

@@ -15,6 +15,7 @@ from vulcan.domain.errors import SandboxUnavailable
 
 SERVICE_USER = "vulcan-sandbox"
 SERVICE_ID = 64999
+READ, ENTER = 4, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,16 @@ def require_reachable(path: Path, user: User) -> Path:
             f"{path} can't be shown in a sandbox: {failure.strerror}.", hint="Check that the path exists."
         ) from failure
     for folder in reversed(real.parents):
-        if not _may(folder.stat(), user, 1):
+        if not _may(folder.stat(), user, ENTER):
             raise SandboxUnavailable(
                 f"{real} can't be shown in a sandbox: user {user.uid} may not pass through {folder}.",
                 hint=f"Move it to where every user can go, such as /var/lib/vulcan, or chmod o+x {folder}.",
             )
+    if not all(_may(real.stat(), user, bit) for bit in ((READ, ENTER) if real.is_dir() else (READ,))):
+        raise SandboxUnavailable(
+            f"{real} can't be shown in a sandbox: user {user.uid} may not read it.",
+            hint=f"Give it to that user (chown -R {user.uid}:{user.gid} {real}) or make it readable for all.",
+        )
     return real
 
 

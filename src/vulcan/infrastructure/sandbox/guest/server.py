@@ -2,8 +2,9 @@
 
 Arguments: the socket's descriptor, then the limits (memory, processes, file size, CPU seconds, open files).
 A request is one packet `run SEQ HEAD TAIL` with a memory file that holds, NUL-separated, the count of
-arguments, the arguments and `NAME=value` pairs. Answers are `started SEQ PID`, then `exit SEQ CODE TOTAL HEAD_BYTES` with
-the kept output written to the same memory file; `full SEQ` says that no process could be started.
+arguments, the arguments and `NAME=value` pairs. Answers are `started SEQ PID`, then
+`exit SEQ CODE TOTAL HEAD_BYTES` with the kept output written to the same memory file; `full SEQ` says that no
+process could be started.
 """
 
 # pathlib costs more than the rest of this program's start
@@ -171,10 +172,18 @@ class Server:
         if not packet:
             return False
         file = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+        if self.command:
+            self.abandon(self.command)
         _, seq, head, tail = packet.split()
         self.command = Command(int(seq), file, Capture(int(head), int(tail)))
         self.start(self.command)
         return True
+
+    def abandon(self, command: Command) -> None:
+        """Let go of a command whose caller did not wait for the end of its killing."""
+        os.kill(command.pid, SIGKILL)
+        self.forget(command.pidfd)
+        os.close(command.file)
 
     def start(self, command: Command) -> None:
         argv, environment = read_request(command.file)

@@ -4,7 +4,7 @@ Arguments: the control socket's descriptor, the host's process id, memory and di
 of files that the box's tmpfs folders may hold, these folders and the descriptors to hand down (separated by
 commas), whether the server is a grandchild (1) or a child (0), then the command.
 The host sends `kill PID` (a command, by its process id inside), `sweep` (everything but the server, answered
-by `swept`) or hangs up; it is told `limit KIND` before anything is killed for a limit.
+by `swept`) or hangs up; it is told `limit KIND` before anything is killed for a limit, and `swept` after.
 """
 
 # pathlib costs more than the rest of this program's start
@@ -246,6 +246,7 @@ class Supervisor:
         if kind:
             self.tell(f"limit {kind}".encode())
             kill_below(server)
+            self.tell(b"swept")
 
     def tell(self, word: bytes) -> None:
         """Without waiting: the host may not be reading."""

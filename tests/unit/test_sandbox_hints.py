@@ -1,0 +1,11 @@
+"""What a person is told when bubblewrap does not start."""
+
+from vulcan.infrastructure.sandbox.bubblewrap import INSTALL, hint
+
+
+def test_an_old_bubblewrap_is_to_be_replaced():
+    assert hint("The sandbox did not start: bwrap: Unknown option --disable-userns") == INSTALL
+
+
+def test_there_is_always_something_to_do():
+    assert hint("bwrap: setting up uid map: Permission denied")
