@@ -1,0 +1,1 @@
+"""Present so that tests import their fakes as `fakes.<module>`."""
