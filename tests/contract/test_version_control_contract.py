@@ -159,7 +159,9 @@ def test_publish_moves_a_branch_even_backwards(world: World, base: str) -> None:
     assert world.user_branch("vulcan/work") == base
 
 
-@pytest.mark.parametrize("name", ["main", "vulcan", "vulcan/../main", "other/x", "vulcan/", "refs/heads/x", ""])
+@pytest.mark.parametrize(
+    "name", ["main", "vulcan", "vulcan/../main", "other/x", "vulcan/", "refs/heads/x", ""]
+)
 def test_only_names_below_vulcan_are_touched(world: World, base: str, name: str) -> None:
     with pytest.raises(EffectFailed):
         world.source.publish(world.root, name, base)
@@ -225,7 +227,9 @@ def test_a_snapshot_of_an_untouched_checkout_is_its_tree(world: World, base: str
 
 
 def test_a_snapshot_sees_new_changed_and_removed_files(world: World, base: str, tmp_path: Path) -> None:
-    tree = edited(world, base, tmp_path / "a", {"src/app.py": b"one\n2\n", "src/b.py": b"b\n", "README.md": None})
+    tree = edited(
+        world, base, tmp_path / "a", {"src/app.py": b"one\n2\n", "src/b.py": b"b\n", "README.md": None}
+    )
     assert world.repository.changes(base, tree) == (
         CodeArtifact("README.md", ChangeKind.DELETED, 0, 1),
         CodeArtifact("src/app.py", ChangeKind.MODIFIED, 1, 2),
@@ -234,7 +238,9 @@ def test_a_snapshot_sees_new_changed_and_removed_files(world: World, base: str, 
 
 
 def test_a_snapshot_leaves_ignored_files_out(world: World, base: str, tmp_path: Path) -> None:
-    tree = edited(world, base, tmp_path / "a", {"x.log": b"x", "src/y.log": b"y", "build/out": b"o", "z.txt": b"z"})
+    tree = edited(
+        world, base, tmp_path / "a", {"x.log": b"x", "src/y.log": b"y", "build/out": b"o", "z.txt": b"z"}
+    )
     assert set(world.repository.files(tree)) == {"README.md", "src/app.py", "logo.png", ".gitignore", "z.txt"}
 
 
@@ -269,7 +275,9 @@ def test_executable_bits_and_symlinks_survive(world: World, base: str, tmp_path:
 
 
 def test_nothing_called_git_is_recorded(world: World, base: str, tmp_path: Path) -> None:
-    tree = edited(world, base, tmp_path / "a", {"sub/.git/HEAD": b"ref: x", "sub/file": b"f", ".git/config": b"c"})
+    tree = edited(
+        world, base, tmp_path / "a", {"sub/.git/HEAD": b"ref: x", "sub/file": b"f", ".git/config": b"c"}
+    )
     assert {change.path for change in world.repository.changes(base, tree)} == {"sub/file"}
 
 
@@ -332,7 +340,9 @@ def test_an_overlay_takes_files_of_the_other_tree(world: World, base: str, tmp_p
     assert world.repository.content(mixed, "src/app.py") == b"one\ntwo\nthree\n"
 
 
-@pytest.mark.parametrize("path", ["absent", "src", "", "./README.md", "../README.md", "/README.md", "src/app.py/x"])
+@pytest.mark.parametrize(
+    "path", ["absent", "src", "", "./README.md", "../README.md", "/README.md", "src/app.py/x"]
+)
 def test_what_is_no_file_has_no_content(world: World, base: str, path: str) -> None:
     assert world.repository.content(base, path) is None
 

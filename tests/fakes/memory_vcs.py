@@ -73,9 +73,7 @@ class MemoryVcs:
 
     def snapshot(self, directory: Path, base: str) -> str:
         known, rules = self.tree(base), _rules(directory)
-        found = {
-            path: file for path, file in _files(directory) if path in known or not _ignored(path, rules)
-        }
+        found = {path: file for path, file in _files(directory) if path in known or not _ignored(path, rules)}
         return self.write_tree(found)
 
     def restore(self, directory: Path, tree: str) -> None:
@@ -96,7 +94,9 @@ class MemoryVcs:
             if not paths or any(change.path == path or change.path.startswith(f"{path}/") for path in paths)
         )
         if len(text) > self.diff_limit:
-            return text[: self.diff_limit] + f"\n[cut here: the diff is longer than {self.diff_limit} bytes]\n"
+            return (
+                text[: self.diff_limit] + f"\n[cut here: the diff is longer than {self.diff_limit} bytes]\n"
+            )
         return text
 
     def changes(self, base: str, head: str) -> tuple[CodeArtifact, ...]:
