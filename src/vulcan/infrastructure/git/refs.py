@@ -30,11 +30,10 @@ class Refs:
 
     def get(self, name: str) -> str:
         """The object that a ref points at; empty if there is no such ref."""
-        found = self._git.run("show-ref", "--verify", "--hash", "--", name, accept=(0, 1, 128))
-        return found.text if found.code == 0 else ""
+        return self.below(name).get(name, "")
 
     def below(self, prefix: str) -> dict[str, str]:
-        """All refs below `prefix` (a folder such as `refs/heads/`) by their full names."""
+        """All refs at or below `prefix` (such as `refs/heads`) by their full names."""
         listing = self._git.run("for-each-ref", "--format=%(objectname) %(refname)", prefix.rstrip("/")).text
         return {name: oid for oid, _, name in (line.partition(" ") for line in listing.splitlines())}
 

@@ -35,6 +35,8 @@ from vulcan.infrastructure.git.survey import survey
 _ATTRIBUTES = "* -text -eol -ident -working-tree-encoding !filter !diff !merge !whitespace\n"
 _DIFF_LIMIT = 400_000
 _MOST_HAVES = 100
+# Some file systems count whole seconds, FAT two.
+_SETTLED_AFTER = 2.0
 _KINDS = {"A": ChangeKind.ADDED, "D": ChangeKind.DELETED}
 
 
@@ -42,11 +44,20 @@ class GitRepository:
     """A bare repository that belongs to the host: implements `VersionControl` and `History`.
 
     No object is ever deleted, and whatever is stored has all that it refers to: what is there is whole.
+
+    Args:
+        git_dir: where it lies; made on first use.
+        diff_limit: bytes after which a diff is cut.
+        settled_after: seconds for which a changed file is read again at each snapshot, as the file system's
+            clock may not tell one more change from the last.
     """
 
-    def __init__(self, git_dir: Path, *, diff_limit: int = _DIFF_LIMIT) -> None:
+    def __init__(
+        self, git_dir: Path, *, diff_limit: int = _DIFF_LIMIT, settled_after: float = _SETTLED_AFTER
+    ) -> None:
         self._git_dir = git_dir.absolute()
         self._diff_limit = diff_limit
+        self._settled_after = settled_after
 
     @property
     def git_dir(self) -> Path:
@@ -265,9 +276,11 @@ class GitRepository:
     def _commit(self, tree: str, parents: Sequence[str], message: str) -> str:
         date = f"@{self._date_after(parents)} +0000"
         flags = [flag for parent in parents for flag in ("-p", parent)]
-        text = message.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace")
+        text = message.replace("\0", "\N{REPLACEMENT CHARACTER}").removesuffix("\n") + "\n"
         dates = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        return self.git.run("commit-tree", checked_id(tree), *flags, stdin=text, environment=dates).text
+        return self.git.run(
+            "commit-tree", checked_id(tree), *flags, stdin=text.encode("utf-8", "replace"), environment=dates
+        ).text
 
     def _date_after(self, parents: Sequence[str]) -> int:
         if not parents:
@@ -278,7 +291,7 @@ class GitRepository:
         return max(int(date) for date in dates) + 1
 
     def _record(self, folder: Folder, directory: Path, base: Mapping[bytes, Entry]) -> dict[bytes, Entry]:
-        cache = StatCache(self._git_dir / "vulcan" / "stat", directory.resolve())
+        cache = StatCache(self._git_dir / "vulcan" / "stat", directory.resolve(), self._settled_after)
         closed = {path for path, entry in base.items() if entry.mode == GITLINK}
         nodes = survey(self.git, folder, closed)
         entries = _kept_from_base(folder, base, nodes)

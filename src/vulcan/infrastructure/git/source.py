@@ -72,6 +72,7 @@ class GitSource:
         layout, name = locate(root), _ref(branch)
         with shadow(layout, writing=True) as git:
             refs = Refs(git)
+            refs.check_name(name)
             old = refs.get(name)
             if not old:
                 return False

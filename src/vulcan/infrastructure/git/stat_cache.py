@@ -11,20 +11,24 @@ from pathlib import Path
 
 from vulcan.infrastructure.git.folder import Node
 
-# Some file systems count whole seconds (FAT: two); a file that changed this recently may change again unseen.
-_RACY_NS = 2 * 10**9
 _STALE_SECONDS = 7 * 24 * 3600
 
 
 class StatCache:
-    """One JSON file for each directory, kept in the host's repository, out of the sandbox's reach."""
+    """One JSON file for each directory, kept in the host's repository, out of the sandbox's reach.
 
-    def __init__(self, folder: Path, directory: Path) -> None:
+    Args:
+        folder: where the caches lie.
+        directory: the directory whose files this one remembers.
+        settled_after: seconds after which a file system's clock tells a second change from the first.
+    """
+
+    def __init__(self, folder: Path, directory: Path, settled_after: float) -> None:
         name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:32]
         self._file = folder / f"{name}.json"
         self._old: dict[str, list[int | str]] = self._load()
         self._new: dict[str, list[int | str]] = {}
-        self._started = time.time_ns()
+        self._settled = time.time_ns() - int(settled_after * 1e9)
 
     def blob(self, node: Node) -> str | None:
         """The id of the file's blob, if the file is certainly the one that was read."""
@@ -37,7 +41,7 @@ class StatCache:
     def remember(self, node: Node, oid: str) -> None:
         """Note that the file, as `node` saw it before it was read, is blob `oid`."""
         status = node.status
-        if max(status.st_ctime_ns, status.st_mtime_ns) < self._started - _RACY_NS:
+        if max(status.st_ctime_ns, status.st_mtime_ns) < self._settled:
             self._new[os.fsdecode(node.path)] = [oid, *_identity(node)]
 
     def save(self) -> None:
