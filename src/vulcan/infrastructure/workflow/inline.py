@@ -1,0 +1,26 @@
+"""Jobs driven in the calling process: no server, nothing to start."""
+
+from __future__ import annotations
+
+from vulcan.domain.events import Stage
+from vulcan.infrastructure.workflow.pipeline import Pipeline, can_go_on, released_when_stopped, walk
+
+
+class InlineEngine:
+    """Runs the stages one after the other in the caller's task."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def run(self, job: str) -> None:
+        """Work on the job until it waits for a person or has ended."""
+        if not can_go_on(self._pipeline.next(job)):
+            return
+        await self._pipeline.claim(job)
+
+        async def step(stage: Stage, round_: int) -> None:
+            del stage, round_
+            await self._pipeline.advance(job)
+
+        async with released_when_stopped(self._pipeline, job):
+            await walk(self._pipeline, job, step)
