@@ -49,6 +49,7 @@ def prefect_api_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _wait_until_healthy(url, server, log)
             yield url
         finally:
+            _flush_prefect_client()
             os.killpg(
                 server.pid, signal.SIGKILL
             )  # the group that start_new_session made: server and children
@@ -65,3 +66,9 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) ->
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"the Prefect server did not start:\n{log.read_text()[-3000:]}")
+
+
+def _flush_prefect_client() -> None:
+    """Let this process's Prefect send what it holds back, so that it does not miss its server at exit."""
+    if (handlers := sys.modules.get("prefect.logging.handlers")) is not None:
+        handlers.APILogWorker.drain_all(timeout=5)
