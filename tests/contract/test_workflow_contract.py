@@ -34,6 +34,8 @@ from vulcan.infrastructure.workflow import InlineEngine, Pipeline, PrefectEngine
 MakeEngine = Callable[[Pipeline], WorkflowEngine]
 
 
+pytest_plugins = ["fakes.prefect_server"]
+
 # Prefect 3.8 leaves the client open with which it asks its server for a default result storage.
 PREFECT = (pytest.mark.prefect, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
 
@@ -102,7 +104,9 @@ async def test_a_waiting_job_comes_back_and_goes_on_when_it_is_called_again(
     await engine.run("job")
     assert pipeline.next("job") == Waiting(WaitingFor.APPROVAL, "merge of c")
     await engine.run("job")
-    assert pipeline.count("job", WorkStarted) == 1  # nothing to do: not claimed, no clock started
+    assert pipeline.next("job") == Waiting(WaitingFor.APPROVAL, "merge of c")
+    assert pipeline.job("job").worker is None  # nothing to do: the lease is back, the clock stands
+    assert pipeline.job("job").work_since is None
 
     pipeline.append("job", ApprovalGranted("digest", "ada"))
     await engine.run("job")

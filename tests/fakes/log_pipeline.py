@@ -24,7 +24,7 @@ from vulcan.domain.events import (
     WorkStarted,
 )
 from vulcan.domain.generation import CodeGeneration, CodeMetadata
-from vulcan.domain.job import Job, Next, fold
+from vulcan.domain.job import Ended, Job, Next, fold
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 from vulcan.domain.testing import CodeTesting
 
@@ -75,7 +75,8 @@ class LogPipeline:
     async def claim(self, job: str) -> None:
         if self.busy:
             raise JobBusy(f"job {job} is worked on")
-        self.append(job, WorkStarted(Worker("here", os.getpid(), 0), self.job(job).epoch + 1))
+        if not isinstance(self.next(job), Ended):
+            self.append(job, WorkStarted(Worker("here", os.getpid(), 0), self.job(job).epoch + 1))
 
     def next(self, job: str) -> Next:
         return self.job(job).next_stage()

@@ -25,6 +25,8 @@ from vulcan.domain.job import Ended, Job
 from vulcan.infrastructure.store import SqliteEventStore
 from vulcan.infrastructure.workflow import PrefectEngine
 
+pytest_plugins = ["fakes.prefect_server"]
+
 # Prefect 3.8 leaves the client open with which it asks its server for a default result storage.
 unclosed = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 

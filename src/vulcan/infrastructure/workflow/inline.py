@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vulcan.domain.events import Stage
-from vulcan.infrastructure.workflow.pipeline import Pipeline, can_go_on, released_when_stopped, walk
+from vulcan.infrastructure.workflow.pipeline import Pipeline, claimed, released_when_stopped, walk
 
 
 class InlineEngine:
@@ -14,9 +14,8 @@ class InlineEngine:
 
     async def run(self, job: str) -> None:
         """Work on the job until it waits for a person or has ended."""
-        if not can_go_on(self._pipeline.next(job)):
+        if not await claimed(self._pipeline, job):
             return
-        await self._pipeline.claim(job)
 
         async def step(stage: Stage, round_: int) -> None:
             del stage, round_

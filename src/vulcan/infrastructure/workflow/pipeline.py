@@ -9,7 +9,7 @@ from typing import Protocol
 
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import Stage
-from vulcan.domain.job import Next, Waiting, WaitingFor
+from vulcan.domain.job import Next, Waiting
 
 MOST_REPEATS = 3
 """How often a stage may be run without the job moving to another stage or round."""
@@ -38,9 +38,13 @@ Step = Callable[[Stage, int], Awaitable[None]]
 """Runs one stage of a round."""
 
 
-def can_go_on(due: Next) -> bool:
-    """Whether a worker has anything to do: a stage is due, or the job waits for just that, a worker."""
-    return isinstance(due, Stage) or (isinstance(due, Waiting) and due.waiting_for is WaitingFor.RESUME)
+async def claimed(pipeline: Pipeline, job: str) -> bool:
+    """Take the lease; False, and the lease is back, if the job waits for a person or has ended."""
+    await pipeline.claim(job)
+    due = pipeline.next(job)
+    if isinstance(due, Waiting):
+        await pipeline.release(job, f"nothing to do: it waits for {due.waiting_for.value}")
+    return isinstance(due, Stage)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vulcan.domain.errors import UserError
-from vulcan.infrastructure.workflow.pipeline import Pipeline, can_go_on, released_when_stopped
+from vulcan.infrastructure.workflow.pipeline import Pipeline, claimed, released_when_stopped
 
 
 class PrefectEngine:
@@ -41,14 +41,13 @@ class PrefectEngine:
         Raises:
             VulcanError: the server can't be reached; nothing was claimed, the caller may run the job inline.
         """
-        if not can_go_on(self._pipeline.next(job)):
-            return
         with _own_logging():
             from vulcan.infrastructure.workflow import prefect_flow  # noqa: PLC0415 - heavy
 
         with prefect_flow.connected(self._api_url, self._client_retries):
             await prefect_flow.require_server(self._api_url)
-            await self._pipeline.claim(job)
+            if not await claimed(self._pipeline, job):
+                return
             async with released_when_stopped(self._pipeline, job):
                 await prefect_flow.Attempt(self._pipeline, job).run()
 
