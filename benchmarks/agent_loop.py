@@ -32,7 +32,9 @@ def report():
     json.dump({"cpu": u.ru_utime + u.ru_stime, "mb": u.ru_maxrss / 1024, "heavy": heavy}, open(os.environ["REPORT"], "w"))
 atexit.register(report)
 """
-FLOOR = WRAPPER + """
+FLOOR = (
+    WRAPPER
+    + """
 import subprocess, urllib.request
 messages = [{"role": "user", "content": "fix add"}]
 while True:
@@ -48,6 +50,7 @@ while True:
         done = subprocess.run(command, shell=True, capture_output=True, text=True)
         messages.append({"role": "tool", "tool_call_id": call["id"], "content": done.stdout[:10000]})
 """
+)
 
 
 def calls(*named: tuple[str, dict]) -> dict:
@@ -67,7 +70,11 @@ def text(content: str) -> dict:
 
 def role(body: dict) -> str:
     names = {t["function"]["name"] for t in body.get("tools", ())}
-    for name, who in (("submit_requirements", "analyst"), ("submit_tests", "author"), ("submit_review", "reviewer")):
+    for name, who in (
+        ("submit_requirements", "analyst"),
+        ("submit_tests", "author"),
+        ("submit_review", "reviewer"),
+    ):
         if name in names:
             return who
     return "coder" if "edit" in names else "floor"
@@ -87,12 +94,19 @@ class Server:
         self.scripts: dict[str, list[dict]] = {
             "analyst": [
                 calls(("read", {"path": "calc.py"})),
-                calls(("submit_requirements", {"summary": "Make add add", "criteria": ["add(2, 3) returns 5"]})),
+                calls(
+                    ("submit_requirements", {"summary": "Make add add", "criteria": ["add(2, 3) returns 5"]})
+                ),
             ],
             "reviewer": [calls(("submit_review", {"findings": []}))],
             "author": [
                 calls(("write", {"path": "tests/test_add.py", "content": NEW_TEST})),
-                calls(("submit_tests", {"tests": [{"test": "tests/test_add.py::test_add", "criteria": ["AC-1"]}]})),
+                calls(
+                    (
+                        "submit_tests",
+                        {"tests": [{"test": "tests/test_add.py::test_add", "criteria": ["AC-1"]}]},
+                    )
+                ),
             ],
         }
         self.coder = coder
@@ -205,7 +219,13 @@ def version() -> None:
         return after.children_user + after.children_system - before.children_user - before.children_system
 
     floor = min(cpu([sys.executable, "-c", "pass"]) for _ in range(5))
-    say("vulcan --version, CPU", min(cpu([sys.executable, "-m", "vulcan", "--version"]) for _ in range(5)), 0.1, "s", floor)
+    say(
+        "vulcan --version, CPU",
+        min(cpu([sys.executable, "-m", "vulcan", "--version"]) for _ in range(5)),
+        0.1,
+        "s",
+        floor,
+    )
 
 
 def one_fix(folder: Path, home: Path) -> None:
@@ -214,12 +234,21 @@ def one_fix(folder: Path, home: Path) -> None:
         where = folder / f"fix{n}"
         where.mkdir()
         server = Server(FIX)
-        results.append(run(server, vulcan(server, project(where)), where, home, "vulcan") | {"server": server})
+        results.append(
+            run(server, vulcan(server, project(where)), where, home, "vulcan") | {"server": server}
+        )
         server = Server(FLOOR_FIX)
         root = project(where / "floor")
-        process, started = spawn([sys.executable, "-c", f"import os; os.chdir({str(root)!r})\n" + FLOOR, server.url], where / "floor.json", home)
+        process, started = spawn(
+            [sys.executable, "-c", f"import os; os.chdir({str(root)!r})\n" + FLOOR, server.url],
+            where / "floor.json",
+            home,
+        )
         process.wait()
-        floors.append(json.loads((where / "floor.json").read_text()) | {"first": 1000 * (server.arrived[0][1] - started)})
+        floors.append(
+            json.loads((where / "floor.json").read_text())
+            | {"first": 1000 * (server.arrived[0][1] - started)}
+        )
     warm = results[1:]  # the first one prepares the project's environment
     best = {key: min(r[key] for r in warm) for key in ("cpu", "mb", "first", "wall")}
     floor = {key: min(r[key] for r in floors) for key in ("cpu", "mb", "first")}

@@ -289,7 +289,9 @@ def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
     testing = job.testing
     if testing is not None and event.tests_commit:
         testing = replace(testing, commit=event.tests_commit)
-    standing = job.generation is not None and job.generation.metadata.commit == event.generation.metadata.commit
+    standing = (
+        job.generation is not None and job.generation.metadata.commit == event.generation.metadata.commit
+    )
     if standing and job.findings:
         return _stand_off(job, event.generation, testing)
     return {

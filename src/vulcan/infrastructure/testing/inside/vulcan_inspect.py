@@ -106,7 +106,9 @@ def interface(request):
             elif is_public(name) and "." not in name:
                 rest.append("# module %s\n%s" % (module, signature(node, name).split("\n")[0]))
         if not any(is_public(name) for name in touched):
-            first.append("# module %s (%s): only private code changed; its public functions:" % (module, path))
+            first.append(
+                "# module %s (%s): only private code changed; its public functions:" % (module, path)
+            )
     text = "\n".join(first)[:SIGNATURES]
     for entry in rest:
         if len(text) + len(entry) > max(REST, len("\n".join(first)) + REST):
