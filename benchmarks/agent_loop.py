@@ -128,7 +128,7 @@ class Server:
                 self.wfile.write(answer)
                 outer.sent.append(time.perf_counter())
 
-            def log_message(self, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 return
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
