@@ -150,8 +150,10 @@ class Cli:
         from click.testing import CliRunner
 
         from vulcan.apps.cli.main import command
+        from vulcan.bootstrap import open_vulcan
 
-        result = CliRunner().invoke(command, list(arguments), env={**self.environment, **environment})
+        env = {**self.environment, **environment}
+        result = CliRunner().invoke(command, list(arguments), env=env, obj=open_vulcan)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         self.code, self.out = result.exit_code, result.output

@@ -13,8 +13,9 @@ def main() -> None:
         print(f"vulcan {__version__}")  # noqa: T201 - this is the command's output
         return
     from vulcan.apps.cli.main import command  # noqa: PLC0415 - --version stays light
+    from vulcan.bootstrap import open_vulcan  # noqa: PLC0415
 
-    command(prog_name="vulcan")
+    command(prog_name="vulcan", obj=open_vulcan)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import Worker
 
 if TYPE_CHECKING:
-    from pydantic_ai.models import Model
-
     from vulcan.application.ports import (
         AuthoredTests,
         Briefing,
@@ -36,7 +34,9 @@ if TYPE_CHECKING:
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
+    from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
+    from vulcan.infrastructure.sandbox import CanaryCheck
     from vulcan.infrastructure.settings import Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
     from vulcan.infrastructure.testing.toolbox import Toolbox
@@ -130,6 +130,19 @@ class Vulcan:
         chosen = self.settings.sandbox
         return choose_sandbox(chosen.minimum.value, unsafe=chosen.unsafe)
 
+    async def canary(self) -> list[CanaryCheck]:
+        """Try to break the sandbox."""
+        from vulcan.infrastructure.sandbox import canary
+
+        return await canary(self.sandbox)
+
+    @staticmethod
+    def program(name: str) -> Path:
+        """A program that Vulcan brings along; raises `VulcanError` where it is missing."""
+        from vulcan.infrastructure.testing.toolbox import find_binary
+
+        return find_binary(name)
+
     @cached_property
     def toolbox(self) -> Toolbox:
         """Helpers that boxes need."""
@@ -154,6 +167,15 @@ class Vulcan:
     def project(self, root: Path) -> Project:
         """What is needed to work on one repository."""
         return Project(self, root)
+
+
+def open_vulcan(
+    repository: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Vulcan:
+    """The installation, with all settings read."""
+    from vulcan.infrastructure.settings import load_settings
+
+    return Vulcan(load_settings(repository, environ, overrides), environ)
 
 
 class Project:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,17 @@ from vulcan.apps.cli.safe import safe
 if TYPE_CHECKING:
     from vulcan.bootstrap import Vulcan
 
+Factory = Callable[[Path | None, Mapping[str, str], Mapping[str, object]], "Vulcan"]
+"""Makes the installation; the entry point puts it into the command's context."""
+
 
 def open_vulcan(repository: Path | None = None, overrides: dict[str, object] | None = None) -> Vulcan:
     """The installation with its settings; says on standard error what in them was ignored."""
-    from vulcan.bootstrap import Vulcan
-    from vulcan.infrastructure.settings import load_settings
-
-    settings = load_settings(repository, os.environ, overrides or {})
-    for note in settings.notes:
+    factory: Factory = click.get_current_context().find_root().obj
+    vulcan = factory(repository, os.environ, overrides or {})
+    for note in vulcan.settings.notes:
         click.secho(f"note: {safe(note)}", fg="yellow", err=True)
-    return Vulcan(settings, os.environ)
+    return vulcan
 
 
 def person() -> str:

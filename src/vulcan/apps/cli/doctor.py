@@ -55,7 +55,7 @@ def _checks(vulcan: Vulcan) -> Iterator[Check]:
     yield _git()
     yield _state(vulcan)
     for name in ("ruff", "uv"):
-        yield _tried(name, partial(_program, name))
+        yield _tried(name, partial(_program, vulcan, name))
     yield from _sandbox(vulcan)
     model = vulcan.settings.model.name
     detail = model or "none configured; `vulcan run` says how to set one, `vulcan demo` needs none"
@@ -91,23 +91,19 @@ def _state(vulcan: Vulcan) -> Check:
     return _tried("state folder", probe)
 
 
-def _program(name: str) -> str:
-    from vulcan.infrastructure.testing.toolbox import find_binary
-
-    path = find_binary(name)
+def _program(vulcan: Vulcan, name: str) -> str:
+    path = vulcan.program(name)
     if not os.access(path, os.X_OK):
         raise VulcanError(f"{path} can't be run")
     return str(path)
 
 
 def _sandbox(vulcan: Vulcan) -> Iterator[Check]:
-    from vulcan.infrastructure.sandbox import canary
-
     try:
         sandbox = vulcan.sandbox
     except VulcanError as error:
         yield Check("sandbox", passed=False, detail=f"{error.message}. {error.hint}")
         return
     yield Check("sandbox", passed=sandbox.name != "none", detail=sandbox.name)
-    for result in asyncio.run(canary(sandbox)):
+    for result in asyncio.run(vulcan.canary()):
         yield Check(f"  canary: {result.name}", result.passed, result.detail)

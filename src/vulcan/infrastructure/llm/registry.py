@@ -9,6 +9,8 @@ from vulcan.domain.errors import UserError
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
+__all__ = ["Model", "make_model"]
+
 NO_MODEL = (
     "no model is configured",
     "Set one of these, then run again:\n"
