@@ -22,7 +22,7 @@ from vulcan.domain.errors import UserError, VulcanError
 
 IDENTITY = ("Vulcan", "vulcan@localhost")
 LEAST_VERSION = (2, 38)
-_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 _TIME_LIMIT = 600.0
 _STDERR_SHOWN = 2_000
 
