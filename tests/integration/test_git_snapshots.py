@@ -451,3 +451,27 @@ def test_the_host_repository_passes_gits_own_check(host: GitRepository, base: st
     commit = host.commit(host.snapshot(work, base), base, "Add new.py")
     host.refs.update([("refs/heads/x", commit, "")])
     assert host.git.run("fsck", "--full", "--strict").text == ""
+
+
+def test_a_database_that_can_not_be_written_is_an_error(host: GitRepository, base: str, work: Path) -> None:
+    for number in range(200):
+        (work / f"new{number}").write_text(f"{number}" * 10_000)
+    (host.git_dir / "objects").rename(host.git_dir / "gone")
+    (host.git_dir / "objects").mkdir()
+    with pytest.raises(VulcanError):
+        host.snapshot(work, base)
+    (host.git_dir / "objects").rmdir()
+    (host.git_dir / "gone").rename(host.git_dir / "objects")
+    (host.git_dir / "objects" / "pack").rename(host.git_dir / "pack")
+    (host.git_dir / "objects" / "pack").touch()
+    with pytest.raises(VulcanError):
+        host.snapshot(work, base)
+
+
+def test_a_source_that_lost_an_object_is_an_error(user: UserRepository, host: GitRepository) -> None:
+    commit = user.commit({"a": "1"})
+    blob = user.git("rev-parse", "HEAD:a")
+    (user.root / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(VulcanError, match="pack-objects"):
+        host.fetch(user.root, commit)
+    assert not host.has(commit)

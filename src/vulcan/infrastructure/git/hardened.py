@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from vulcan.domain.errors import UserError, VulcanError
 
 IDENTITY = ("Vulcan", "vulcan@localhost")
 LEAST_VERSION = (2, 38)
-_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 _TIME_LIMIT = 600.0
 _STDERR_SHOWN = 2_000
 
@@ -164,12 +165,11 @@ class HardenedGit:
                 stderr=errors,
                 **self._options(None, None),
             )
-            with process:
-                try:
+            try:
+                with process, _killed_on_error(process):
                     yield process
-                except BaseException:
-                    process.kill()
-                    raise
+            except BrokenPipeError as error:
+                raise _failure(arguments, process.returncode, _content(errors)) from error
             if check and process.returncode != 0:
                 raise _failure(arguments, process.returncode, _content(errors))
 
@@ -180,23 +180,18 @@ class HardenedGit:
         """
         with tempfile.TemporaryFile() as errors, self.feed(*arguments) as source:
             own_stdin, own_stdout = _pipes(source)
-            target = subprocess.Popen(
+            with subprocess.Popen(
                 to._command(receive),
                 stdin=own_stdout,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 **to._options(None, None),
-            )
-            own_stdin.write(stdin)
-            own_stdin.close()
-            own_stdout.close()
-            try:
-                code = target.wait(self.time_limit)
-            except subprocess.TimeoutExpired as error:
-                target.kill()
-                target.wait()
-                raise _too_slow(receive, self.time_limit) from error
-            if code != 0 and source.wait(self.time_limit) == 0:
+            ) as target:
+                own_stdout.close()
+                own_stdin.write(stdin)
+                own_stdin.close()
+                code = _end_of(target, receive, self.time_limit)
+            if code != 0 and source.wait() in {0, -signal.SIGPIPE}:
                 raise _failure(receive, code, _content(errors))
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
@@ -251,6 +246,23 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     if process.stdin is None or process.stdout is None:
         raise VulcanError("git was started without pipes")
     return process.stdin, process.stdout
+
+
+@contextmanager
+def _killed_on_error(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+
+
+def _end_of(process: subprocess.Popen[bytes], arguments: Sequence[str], limit: float) -> int:
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        raise _too_slow(arguments, limit) from error
 
 
 def _content(file: IO[bytes]) -> bytes:

@@ -7,9 +7,10 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Self
 
 from vulcan.domain.errors import VulcanError
@@ -120,14 +121,16 @@ class BlobWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *failure: object) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            if failure[0] is None:
-                self._process.stdin.write(b"done\n")
-            else:
-                self._process.kill()
-        if failure[0] is None:
-            self._stack.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None and kind is None:
+            with suppress(BrokenPipeError):  # its exit code says why
+                self._stdin().write(b"done\n")
+        self._stack.__exit__(kind, error, trace)
 
     def put(self, content: bytes) -> str:
         """Store `content` and return its id; stored for certain once the context has ended."""
