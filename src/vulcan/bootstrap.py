@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -117,6 +118,11 @@ class Vulcan:
         model = self.settings.model
         return make_model(model.name, model.base_url, model.api_key)
 
+    @staticmethod
+    def warm_up() -> None:
+        """Load the agents beside what waits for git and the sandbox: the first model request goes out sooner."""
+        threading.Thread(target=_load_agents, name="warm-up").start()
+
     @cached_property
     def desk(self) -> Desk:
         """Where people's requests are taken."""
@@ -167,6 +173,11 @@ class Vulcan:
     def project(self, root: Path) -> Project:
         """What is needed to work on one repository."""
         return Project(self, root)
+
+
+def _load_agents() -> None:
+    import vulcan.infrastructure.agents.team
+    import vulcan.infrastructure.llm.chat_completions  # noqa: F401 - loaded for those who come later
 
 
 def open_vulcan(

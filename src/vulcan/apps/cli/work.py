@@ -47,6 +47,7 @@ def run(instruction: str | None, repo: Path, *, yes: bool, **options: Any) -> No
 
     settings = vulcan.settings
     _need_model(settings.model.name)
+    vulcan.warm_up()
     order = Order(
         instruction=instruction or "",
         repository=repo,
