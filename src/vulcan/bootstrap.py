@@ -186,6 +186,7 @@ def open_vulcan(
     """The installation, with all settings read."""
     from vulcan.infrastructure.settings import load_settings
 
+    os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would write into people's terminals
     return Vulcan(load_settings(repository, environ, overrides), environ)
 
 

@@ -12,6 +12,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from conftest import Cli, git
 
 RECORDING = Path(__file__).parent.parent / "fixtures/recordings/slugify.jsonl"

@@ -40,6 +40,7 @@ def test_the_demo_shows_its_way_and_what_to_do_next(home: Path) -> None:
         "vulcan approve",
     ):
         assert words in shown
+    assert "pydantic" not in shown
     code, shown = at_a_terminal(home, "show")
     assert code == 0
     assert "AC-1" in shown
