@@ -180,6 +180,7 @@ def _work(vulcan: Vulcan, job: str, view: View) -> int:
     state = vulcan.desk.log(job).job
     if state.request is None:
         raise UserError(f"job {job} holds no request")
+    _say_sandbox(vulcan.sandbox.name)
     project = vulcan.project(Path(state.request.repository))
     with view:
         for stored in vulcan.store.read(job):
@@ -188,6 +189,16 @@ def _work(vulcan: Vulcan, job: str, view: View) -> int:
     if stopped:
         return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
     return exit_code(vulcan.desk.log(job).job.next_stage())
+
+
+def _say_sandbox(name: str) -> None:
+    """Anything but the strongest sandbox is said in one line; the evidence records it too."""
+    words = {
+        "landlock": "note: commands run in landlock (bubblewrap can't be used here; `vulcan doctor` says why)",
+        "none": "note: commands run in none of the sandboxes, as you asked: what they do, they do to this machine",
+    }
+    if name in words:
+        click.secho(words[name], fg="yellow", err=True)
 
 
 class _Onward:

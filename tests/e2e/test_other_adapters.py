@@ -1,0 +1,77 @@
+"""The same job through the other adapters: weaker sandboxes, and a real Prefect server."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import GOOD_JOB, Cli
+
+from vulcan.application.ports import Sandbox
+from vulcan.apps.cli.main import command
+from vulcan.bootstrap import Vulcan
+from vulcan.infrastructure.sandbox import LandlockSandbox, NoSandbox
+from vulcan.infrastructure.settings import load_settings
+
+pytest_plugins = ["fakes.prefect_server"]
+Recording = Callable[[Sequence[str]], str]
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("kind", [LandlockSandbox, NoSandbox])
+def test_a_job_is_proven_in_a_weaker_sandbox_and_says_so(
+    kind: Callable[[], Sandbox], home: Path, project: Path, recording: Recording
+) -> None:
+    class Weaker(Vulcan):
+        sandbox = kind()
+
+    def factory(repository, environ, overrides):
+        return Weaker(load_settings(repository, environ, overrides), environ)
+
+    environment = {"VULCAN_HOME": str(home)}
+    arguments = ["run", "Make add add", "--repo", str(project), "--model", recording(GOOD_JOB)]
+    result = CliRunner().invoke(command, arguments, env=environment, obj=factory)
+    assert result.exit_code == 0, result.output
+    assert "verdict: PROVEN" in result.output
+    assert f"note: commands run in {Weaker.sandbox.name}" in result.output
+    shown = CliRunner().invoke(command, ["show", "--json"], env=environment, obj=factory)
+    assert json.loads(shown.output)["report"]["sandbox"] == Weaker.sandbox.name
+
+
+@pytest.mark.prefect
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.sandbox
+def test_a_job_is_a_flow_and_each_stage_a_task_of_prefect(
+    cli: Cli, project: Path, recording: Recording, prefect_api_url: str
+) -> None:
+    out = cli(
+        "run",
+        "Make add add",
+        "--repo",
+        str(project),
+        "--model",
+        recording(GOOD_JOB),
+        PREFECT_API_URL=prefect_api_url,
+    )
+    assert "verdict: PROVEN" in out
+    assert "merged #1" in cli("approve", PREFECT_API_URL=prefect_api_url)
+    assert os.environ.get("PREFECT_API_URL") is None
+
+
+def test_a_prefect_server_that_is_away_is_named(cli: Cli, project: Path, recording: Recording) -> None:
+    url = "http://127.0.0.1:9/api"
+    out = cli(
+        "run",
+        "Make add add",
+        "--repo",
+        str(project),
+        "--model",
+        recording(GOOD_JOB),
+        code=1,
+        PREFECT_API_URL=url,
+    )
+    assert "Prefect" in out
