@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from conftest import GOOD_JOB, Cli
 from vulcan.application.ports import Sandbox
 from vulcan.apps.cli.main import command
 from vulcan.bootstrap import Vulcan
+from vulcan.domain.events import Stage
 from vulcan.infrastructure.sandbox import LandlockSandbox, NoSandbox
 from vulcan.infrastructure.settings import load_settings
 
@@ -43,23 +47,33 @@ def test_a_job_is_proven_in_a_weaker_sandbox_and_says_so(
 
 
 @pytest.mark.prefect
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.sandbox
 def test_a_job_is_a_flow_and_each_stage_a_task_of_prefect(
-    cli: Cli, project: Path, recording: Recording, prefect_api_url: str
+    home: Path, project: Path, recording: Recording, prefect_api_url: str
 ) -> None:
-    out = cli(
-        "run",
-        "Make add add",
-        "--repo",
-        str(project),
-        "--model",
-        recording(GOOD_JOB),
-        PREFECT_API_URL=prefect_api_url,
-    )
+    environment = {**os.environ, "VULCAN_HOME": str(home), "PREFECT_API_URL": prefect_api_url}
+
+    def vulcan(*arguments: str) -> str:
+        argv = [sys.executable, "-m", "vulcan", *arguments]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    out = vulcan("run", "Make add add", "--repo", str(project), "--model", recording(GOOD_JOB))
     assert "verdict: PROVEN" in out
-    assert "merged #1" in cli("approve", PREFECT_API_URL=prefect_api_url)
-    assert os.environ.get("PREFECT_API_URL") is None
+    assert "merged #1" in vulcan("approve")
+    job = json.loads(vulcan("jobs", "--json"))["job"]
+    flows = [flow["name"] for flow in ask(prefect_api_url, "flow_runs")]
+    assert flows.count(job) == 2, "one flow run an attempt"
+    tasks = {task["name"]: task["state_name"] for task in ask(prefect_api_url, "task_runs")}
+    assert {f"{stage.value}/1" for stage in Stage} <= set(tasks)
+    assert set(tasks.values()) == {"Completed"}
+
+
+def ask(url: str, what: str) -> list[dict]:
+    request = urllib.request.Request(f"{url}/{what}/filter", b"{}", {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
 
 
 def test_a_prefect_server_that_is_away_is_named(cli: Cli, project: Path, recording: Recording) -> None:
