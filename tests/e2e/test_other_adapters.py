@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import GOOD_JOB, Cli
 
+from conftest import GOOD_JOB, Cli
 from vulcan.application.ports import Sandbox
 from vulcan.apps.cli.main import command
 from vulcan.bootstrap import Vulcan
