@@ -67,10 +67,19 @@ def _response(reply: Mapping[str, Any], messages: list[ModelMessage], name: str)
         identity = call.get("id") or f"rec_{len(messages)}_{index}"
         parts.append(ToolCallPart(call["name"], call["arguments"], tool_call_id=identity))
     usage = RequestUsage(
-        input_tokens=reply.get("input_tokens", 0),
+        input_tokens=reply.get("input_tokens", _size(messages) // CHARACTERS_PER_TOKEN),
         output_tokens=reply.get("output_tokens", len(json.dumps(reply)) // CHARACTERS_PER_TOKEN),
     )
     return ModelResponse(parts=parts, usage=usage, model_name=name, provider_name="recorded")
+
+
+def _size(messages: list[ModelMessage]) -> int:
+    """Characters of what was said and called so far."""
+    return sum(
+        len(str(getattr(part, "content", "")) or str(getattr(part, "args", "")))
+        for message in messages
+        for part in message.parts
+    )
 
 
 def load_recording(name: str) -> RecordedModel:
