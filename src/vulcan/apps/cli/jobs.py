@@ -144,6 +144,18 @@ def _markdown(text: str) -> None:
 
 @click.command()
 @click.argument("job")
+@click.argument("question", nargs=-1, required=True)
+def ask(job: str, question: tuple[str, ...]) -> None:
+    """Ask about JOB: what it cost, what failed, what proves it, what changed. Answered from its log, without a model."""
+    vulcan = open_vulcan()
+    from vulcan.application.answer import answer
+
+    found = vulcan.desk.find(job)
+    click.echo(safe(answer(" ".join(question), vulcan.store.read(found)).text))
+
+
+@click.command()
+@click.argument("job")
 def cancel(job: str) -> None:
     """End JOB; a worker that is on it stops before its next step."""
     vulcan = open_vulcan()

@@ -48,6 +48,7 @@ for each in (
     work.resume,
     jobs.list_jobs,
     jobs.show,
+    jobs.ask,
     work.approve,
     jobs.cancel,
     jobs.undo,

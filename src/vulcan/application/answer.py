@@ -1,0 +1,347 @@
+"""A question about a job, answered from its log alone; every line names the events that it rests on.
+
+No model is asked: the common questions (status, cost, failures, evidence, changes, criteria, time, decisions) are
+recognised by their words. What the log does not hold is said to be missing, never invented.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from vulcan.application.ports import StoredEvent
+from vulcan.domain import events as e
+from vulcan.domain.budget import Usage
+from vulcan.domain.errors import VulcanError
+from vulcan.domain.job import Ended, Job, Waiting
+
+NOT_IN_LOG = "not in the log"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence and the sequence numbers of the events that it rests on."""
+
+    text: str
+    events: tuple[int, ...] = ()
+
+    def render(self) -> str:
+        """The sentence with its citations."""
+        cited = ", ".join(f"event {seq}" for seq in self.events)
+        return f"{self.text} [{cited}]" if cited else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the log says; `known` is False where it says nothing to the question."""
+
+    statements: tuple[Statement, ...]
+    known: bool = True
+
+    @property
+    def text(self) -> str:
+        """A line a statement."""
+        return "\n".join(statement.render() for statement in self.statements)
+
+
+Topic = Callable[[Sequence[StoredEvent], Job], list[Statement]]
+
+
+def answer(question: str, log: Sequence[StoredEvent]) -> Answer:
+    """Answer from the log.
+
+    Raises:
+        VulcanError: a statement cites an event that does not exist (a bug; nothing is shown then).
+    """
+    job = Job()
+    for stored in log:
+        job = job.apply(stored.event, stored.at)
+    words = set(re.findall(r"[a-z]+", question.lower()))
+    statements = [s for keys, topic in TOPICS if words & keys for s in topic(log, job)]
+    if not statements:
+        topics = "status, cost, failures, evidence, changes, criteria, time, approvals"
+        missing = Statement(
+            f"That is {NOT_IN_LOG} in a form that can be answered without a model. Ask about: {topics}."
+        )
+        return Answer((missing,), known=False)
+    _check_citations(statements, log)
+    return Answer(tuple(dict.fromkeys(statements)))
+
+
+def _check_citations(statements: Iterable[Statement], log: Sequence[StoredEvent]) -> None:
+    existing = {stored.seq for stored in log}
+    missing = {seq for statement in statements for seq in statement.events} - existing
+    if missing:
+        raise VulcanError(f"the answer cites events that do not exist: {sorted(missing)}")
+
+
+def _of(log: Sequence[StoredEvent], *kinds: type[e.Event]) -> list[StoredEvent]:
+    return [stored for stored in log if isinstance(stored.event, kinds)]
+
+
+def _status(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    state = job.next_stage()
+    last = log[-1].seq if log else 0
+    if isinstance(state, Ended):
+        return [Statement(f"The job has ended: {state.outcome.value}. {job.reason}".strip(), (last,))]
+    if isinstance(state, Waiting):
+        return [Statement(f"The job waits for {state.waiting_for.value}: {state.reason}", (last,))]
+    return [Statement(f"The job is in {state.value}, round {job.round}.", (last,))]
+
+
+def _cost(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    replies = _of(log, e.ModelReplied)
+    if not replies:
+        return [Statement("No model was asked, so it cost nothing.")]
+    span = (replies[0].seq, replies[-1].seq)
+    total = Statement(f"All agents together: {_usage(job.usage)}.", span)
+    by_agent = []
+    for agent, usage in sorted((job.usage_by_agent or {}).items()):
+        own = [s.seq for s in replies if isinstance(s.event, e.ModelReplied) and s.event.agent == agent]
+        by_agent.append(Statement(f"{agent}: {_usage(usage)}.", (own[0], own[-1])))
+    return [total, *by_agent]
+
+
+def _usage(usage: Usage) -> str:
+    cost = "price unknown" if usage.cost is None else f"${usage.cost:.4f}"
+    return f"{usage.calls} model calls, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
+
+
+def _failures(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    del job
+    found = []
+    for stored in log:
+        event = stored.event
+        if isinstance(event, e.StageFailed):
+            found.append(Statement(f"{event.stage.value} stopped: {event.reason}", (stored.seq,)))
+        elif isinstance(event, e.EvidenceJudged) and not event.verdict.proven:
+            failed = "; ".join(f"{g.gate}: {g.detail}" for g in event.verdict.gates if not g.passed)
+            found.append(Statement(f"Round {event.round} was not proven: {failed}", (stored.seq,)))
+        elif isinstance(event, e.CodeValidated) and event.findings:
+            texts = "; ".join(f"{f.gate}: {f.text}" for f in event.findings[:3])
+            found.append(Statement(f"Round {event.round}, static checks or review: {texts}", (stored.seq,)))
+        elif isinstance(event, e.PipelineFinished) and not event.passed:
+            found.append(Statement("The forge's pipeline failed.", (stored.seq,)))
+        elif isinstance(event, e.BudgetSpent):
+            found.append(Statement(f"The budget was spent: {event.limit}", (stored.seq,)))
+    return found or [Statement("Nothing failed.")]
+
+
+def _evidence(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    del job
+    judged, runs = _of(log, e.EvidenceJudged), _of(log, e.TestsRun)
+    if not judged or not runs:
+        return [Statement(f"There is no evidence yet: a verdict is {NOT_IN_LOG}.")]
+    verdict, run = judged[-1], runs[-1]
+    found: list[Statement] = []
+    if isinstance(verdict.event, e.EvidenceJudged):
+        word = "proven" if verdict.event.verdict.proven else "not proven"
+        found.append(
+            Statement(f"The verdict on {verdict.event.verdict.commit[:10]} is {word}.", (verdict.seq,))
+        )
+        for gate in verdict.event.verdict.gates:
+            mark = "passed" if gate.passed else "failed"
+            found.append(Statement(f"Gate {gate.gate} {mark}: {gate.detail}.", (verdict.seq,)))
+        for proof in verdict.event.verdict.criteria:
+            tests = ", ".join(proof.tests) or "no test"
+            found.append(Statement(f"{proof.criterion} is shown by {tests}.", (verdict.seq, run.seq)))
+    if isinstance(run.event, e.TestsRun):
+        for entry in run.event.report.red_green:
+            red = entry.red_reason or "it passes"
+            found.append(
+                Statement(f"{entry.test}: without the change {red} (grade {entry.grade.value}).", (run.seq,))
+            )
+    return found
+
+
+def _changes(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    del job
+    found = []
+    for stored in _of(log, e.CodeGenerated, e.TestsGenerated, e.BranchPushed, e.PullRequestOpened, e.Merged):
+        event = stored.event
+        if isinstance(event, e.CodeGenerated):
+            files = (
+                ", ".join(f"{a.path} (+{a.added} -{a.removed})" for a in event.generation.artifacts)
+                or "nothing"
+            )
+            words = event.generation.metadata.summary
+            found.append(
+                Statement(
+                    f"Round {event.generation.metadata.round} changed {files}. Coder: {words}", (stored.seq,)
+                )
+            )
+        elif isinstance(event, e.TestsGenerated):
+            found.append(Statement(f"Tests: {', '.join(c.id for c in event.testing.cases)}.", (stored.seq,)))
+        elif isinstance(event, e.BranchPushed):
+            found.append(Statement(f"Branch {event.branch} is at {event.commit[:10]}.", (stored.seq,)))
+        elif isinstance(event, e.PullRequestOpened):
+            found.append(Statement(f"Pull request #{event.number}: {event.title}.", (stored.seq,)))
+        elif isinstance(event, e.Merged):
+            found.append(Statement(f"It was merged as {event.commit[:10]}.", (stored.seq,)))
+    return found or [Statement(f"A change is {NOT_IN_LOG}.")]
+
+
+def _criteria(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    analyzed = _of(log, e.RequirementsAnalyzed)
+    if not analyzed or job.requirement is None:
+        return [Statement(f"Requirements are {NOT_IN_LOG}.")]
+    seq = (analyzed[-1].seq,)
+    requirement = job.requirement
+    found = [Statement(f"Goal: {requirement.summary}", seq)]
+    found += [Statement(f"{c.id}: {c.text}", seq) for c in requirement.criteria]
+    return found + [Statement(f"{a.id} (assumed): {a.text}", seq) for a in requirement.assumptions]
+
+
+def _time(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    if not log:
+        return []
+    worked = job.seconds_worked(log[-1].at)
+    return [
+        Statement(
+            f"Worked on for {worked:.1f} s, from the request to the last event {log[-1].at - log[0].at:.1f} s.",
+            (log[0].seq, log[-1].seq),
+        )
+    ]
+
+
+def _decisions(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
+    del job
+    found = []
+    for stored in log:
+        event = stored.event
+        if isinstance(event, e.JobRequested):
+            found.append(
+                Statement(f"{event.requested_by or 'Somebody'} asked: {event.instruction}", (stored.seq,))
+            )
+        elif isinstance(event, e.ApprovalRequested):
+            found.append(
+                Statement(f"Approval was asked for: {event.action} of {event.commit[:10]}.", (stored.seq,))
+            )
+        elif isinstance(event, e.ApprovalGranted):
+            found.append(Statement(f"{event.by} approved.", (stored.seq,)))
+        elif isinstance(event, e.ClarificationAnswered):
+            found.append(Statement(f"{event.by} answered: {event.answer}", (stored.seq,)))
+        elif isinstance(event, e.JobCancelled):
+            found.append(Statement(f"{event.by} cancelled the job.", (stored.seq,)))
+    return found
+
+
+TOPICS: tuple[tuple[frozenset[str], Topic], ...] = (
+    (
+        frozenset(
+            [
+                "status",
+                "state",
+                "now",
+                "doing",
+                "done",
+                "finished",
+                "progress",
+                "wait",
+                "waits",
+                "waiting",
+                "stand",
+            ]
+        ),
+        _status,
+    ),
+    (
+        frozenset(
+            ["cost", "costs", "price", "spent", "money", "tokens", "token", "budget", "expensive", "usage"]
+        ),
+        _cost,
+    ),
+    (
+        frozenset(
+            [
+                "fail",
+                "failed",
+                "fails",
+                "failure",
+                "failures",
+                "wrong",
+                "error",
+                "errors",
+                "stopped",
+                "problem",
+                "rejected",
+                "refused",
+            ]
+        ),
+        _failures,
+    ),
+    (
+        frozenset(
+            [
+                "prove",
+                "proved",
+                "proven",
+                "proof",
+                "proves",
+                "evidence",
+                "verdict",
+                "gate",
+                "gates",
+                "test",
+                "tests",
+                "red",
+                "green",
+                "sure",
+            ]
+        ),
+        _evidence,
+    ),
+    (
+        frozenset(
+            [
+                "change",
+                "changes",
+                "changed",
+                "diff",
+                "file",
+                "files",
+                "commit",
+                "branch",
+                "pull",
+                "merged",
+                "merge",
+                "code",
+            ]
+        ),
+        _changes,
+    ),
+    (
+        frozenset(
+            [
+                "criteria",
+                "criterion",
+                "requirement",
+                "requirements",
+                "goal",
+                "assume",
+                "assumed",
+                "assumption",
+                "assumptions",
+            ]
+        ),
+        _criteria,
+    ),
+    (frozenset(["long", "time", "seconds", "duration", "took", "when"]), _time),
+    (
+        frozenset(
+            [
+                "who",
+                "approved",
+                "approval",
+                "approvals",
+                "asked",
+                "answered",
+                "decided",
+                "decision",
+                "cancelled",
+            ]
+        ),
+        _decisions,
+    ),
+)
