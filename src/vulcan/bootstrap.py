@@ -252,7 +252,7 @@ class Project:
             runner=PytestRunner(*inside),
             inspector=Inspector(*inside),
             static=PythonChecks(*inside),
-            tests=TestSettings(settings.tests.timeout, settings.tests.test_timeout),
+            tests=TestSettings(settings.tests.timeout, settings.tests.test_timeout, settings.tests.arguments),
             limits=settings.sandbox.limits,
         )
 

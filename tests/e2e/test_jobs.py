@@ -157,6 +157,15 @@ def test_a_test_that_hangs_is_stopped_and_named(cli: Cli, reachable: Path, recor
     assert "1 failed before the change already" in out
 
 
+def test_settings_of_the_repository_reach_pytest(cli: Cli, reachable: Path, recording: Recording) -> None:
+    slow = {
+        "tests/test_slow.py": "def test_slow():\n    assert False\n",
+        "vulcan.toml": '[tests]\narguments = ["-k", "not slow"]\n',
+    }
+    project = make_repository(reachable / "slow", CALC | slow)
+    assert "failed before" not in run(cli, project, recording(GOOD_JOB))
+
+
 def test_a_unittest_suite_in_test_py_is_found(cli: Cli, reachable: Path, recording: Recording) -> None:
     suite = "import unittest\nfrom calc import add\n\n\nclass T(unittest.TestCase):\n    def test_zero(self):\n        self.assertEqual(add(0, 0), 0)\n"
     project = make_repository(reachable / "unit", {"calc.py": CALC["calc.py"], "test.py": suite})

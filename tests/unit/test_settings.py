@@ -129,7 +129,7 @@ def test_the_environment_gives_text(load: Load) -> None:
         "VULCAN_REVIEW_MERGE": "never",
         "VULCAN_SANDBOX_UNSAFE": "1",
         "VULCAN_SANDBOX_LIMITS_MEMORY": "1000000",
-        "VULCAN_TESTS_COMMAND": "python -m pytest -k 'not slow'",
+        "VULCAN_TESTS_ARGUMENTS": "python -m pytest -k 'not slow'",
         "VULCAN_TESTS_TIMEOUT": "12.5",
         "VULCAN_CHECKS": "",
         "OTHER": "x",
@@ -141,17 +141,17 @@ def test_the_environment_gives_text(load: Load) -> None:
     assert settings.review.merge is MergeRule.NEVER
     assert settings.sandbox.unsafe is True
     assert settings.sandbox.limits == Limits(memory=1_000_000)
-    assert settings.tests.command == ("python", "-m", "pytest", "-k", "not slow")
+    assert settings.tests.arguments == ("python", "-m", "pytest", "-k", "not slow")
     assert settings.tests.timeout == 12.5
     assert settings.checks == ()
 
 
 def test_the_command_line_gives_values_or_text_and_none_for_nothing(load: Load) -> None:
-    settings = load(budget__cost=1.5, budget__calls="7", model__name=None, tests__command=("make", "test"))
+    settings = load(budget__cost=1.5, budget__calls="7", model__name=None, tests__arguments=("make", "test"))
 
     assert settings.budget == Budget(cost=1.5, calls=7)
     assert settings.model.name == ""
-    assert settings.tests.command == ("make", "test")
+    assert settings.tests.arguments == ("make", "test")
 
 
 def test_the_key_is_read_from_its_variable_and_never_shown(load: Load) -> None:
@@ -222,7 +222,7 @@ def test_the_users_file_is_where_xdg_says(tmp_path: Path) -> None:
 
 
 def test_a_repository_says_how_it_is_tested(load: Load) -> None:
-    repo = 'checks = ["make lint"]\n[tests]\ncommand = ["make", "test"]\ndependencies = ["tox"]'
+    repo = 'checks = ["make lint"]\n[tests]\narguments = ["make", "test"]\ndependencies = ["tox"]'
     settings = load(repo=repo)
 
     assert settings.tests == TestSettings(("make", "test"), dependencies=("tox",))
@@ -340,8 +340,8 @@ def test_a_repository_can_not_make_it_hang(load: Load, tmp_path: Path) -> None:
         ("[review]\nmerge = ['person']", "review.merge", '"person", "proven", "never"'),
         ("[review]\nrelease = 'yes'", "review.release", "true or false"),
         ("[sandbox]\nminimum = 'none'", "sandbox.minimum", '"landlock", "bubblewrap"'),
-        ("[tests]\ncommand = 'make test'", "tests.command", "a list of texts"),
-        ("[tests]\ncommand = ['make', 1]", "tests.command", "a list of texts"),
+        ("[tests]\narguments = 'make test'", "tests.arguments", "a list of texts"),
+        ("[tests]\narguments = ['make', 1]", "tests.arguments", "a list of texts"),
         ("[model]\nname = 3", "model.name", "a text"),
         ("state_dir = '~/x'", "state_dir", "an absolute path"),
     ],
@@ -362,7 +362,7 @@ def test_a_value_that_can_not_be_names_file_key_and_what_is_allowed(
         ("VULCAN_BUDGET_COST", "-1"),
         ("VULCAN_SANDBOX_UNSAFE", "maybe"),
         ("VULCAN_REVIEW_MERGE", "always"),
-        ("VULCAN_TESTS_COMMAND", "echo 'unclosed"),
+        ("VULCAN_TESTS_ARGUMENTS", "echo 'unclosed"),
     ],
 )
 def test_a_variable_that_can_not_be_is_named(load: Load, name: str, text: str) -> None:

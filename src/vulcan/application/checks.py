@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from vulcan.application.ports import BoxSpec, TestRequest
+from vulcan.application.ports import BoxSpec
 from vulcan.application.services import Services
 from vulcan.domain.testing import Outcome, TestRun
 
@@ -39,8 +39,7 @@ class ProjectChecks:
         return passed, "\n".join(lines), time.monotonic() - started
 
     async def _tests(self, commit: str) -> TestRun:
-        settings = self._services.tests
-        request = TestRequest(timeout=settings.timeout, test_timeout=settings.test_timeout)
+        request = self._services.tests.request()
         async with self._services.checkouts.clean("pipeline", commit) as checkout:
             return (await self._services.runner.run(checkout.path, checkout.environment, request)).run
 

@@ -518,6 +518,7 @@ class TestRequest:
         test_timeout: seconds for one test; a test that takes longer fails.
         measure: changed lines by path, for coverage.
         stub_absent: give names that the tests import but the code lacks a stand-in that raises when it is used.
+        arguments: further arguments for the runner, from the settings.
         empty_bodies: name of a commit's functions to run with emptied bodies, as `path::qualified.name`.
     """
 
@@ -528,6 +529,7 @@ class TestRequest:
     measure: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     stub_absent: bool = False
     empty_bodies: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from vulcan.application.ports import (
     SourceRepository,
     StaticChecks,
     TestAuthor,
+    TestRequest,
     TestRunner,
     VersionControl,
 )
@@ -29,11 +30,16 @@ class Repository(VersionControl, History, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TestSettings:
-    """How long tests may take, in seconds."""
+    """How long tests may take, in seconds, and further arguments for the runner."""
 
     __test__ = False
     timeout: float = 600.0
     test_timeout: float = 60.0
+    arguments: tuple[str, ...] = ()
+
+    def request(self) -> TestRequest:
+        """The whole suite."""
+        return TestRequest(timeout=self.timeout, test_timeout=self.test_timeout, arguments=self.arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,10 @@ class SandboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class TestSettings:
-    """How the project is tested; an empty command is found out, times are in seconds."""
+    """How the project is tested: further arguments for pytest; times are in seconds."""
 
     __test__ = False
-    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     timeout: float = 600.0
     test_timeout: float = 60.0
     dependencies: tuple[str, ...] = ()

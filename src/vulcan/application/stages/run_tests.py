@@ -53,14 +53,14 @@ async def run_tests(services: Services, log: JobLog) -> None:
         raise VulcanError("there are no tests to run")
     trees = _trees(services, job)
     base_run, existing = await asyncio.gather(
-        _base_run(services, log, trees), _run(services, log, trees.existing, _whole_suite(services))
+        _base_run(services, log, trees), _run(services, log, trees.existing, services.tests.request())
     )
     changes = await _compare(services, log, trees)
     testing = _with_undeclared(job.testing, changes.new)
     ids = tuple(case.id for case in testing.cases)
     measure = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
     changed = _changed_by_requirement(job, base_run, existing.run)
-    request = replace(_whole_suite(services), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
+    request = replace(services.tests.request(), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
         _run(services, log, trees.head, request), _red_run(services, log, trees, ids)
     )
@@ -100,10 +100,6 @@ def _trees(services: Services, job: Job) -> Trees:
     )
 
 
-def _whole_suite(services: Services) -> TestRequest:
-    return TestRequest(timeout=services.tests.timeout, test_timeout=services.tests.test_timeout)
-
-
 async def _run(services: Services, log: JobLog, tree: str, request: TestRequest) -> TestRunResult:
     async with services.checkouts.clean(log.id, tree) as checkout:
         return await services.runner.run(checkout.path, checkout.environment, request)
@@ -113,7 +109,7 @@ async def _base_run(services: Services, log: JobLog, trees: Trees) -> TestRun:
     """The base does not change from round to round: what the log holds of it is used again."""
     if log.job.report is not None:
         return log.job.report.base
-    return (await _run(services, log, trees.base, _whole_suite(services))).run
+    return (await _run(services, log, trees.base, services.tests.request())).run
 
 
 async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges:
@@ -150,7 +146,7 @@ def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTest
 
 async def _red_run(services: Services, log: JobLog, trees: Trees, ids: Sequence[str]) -> TestRun:
     """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
-    request = replace(_whole_suite(services), ids=tuple(ids))
+    request = replace(services.tests.request(), ids=tuple(ids))
     red = (await _run(services, log, trees.red, request)).run
     uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
     if not uncollected:
@@ -190,7 +186,7 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
         functions = await services.inspector.changed_functions(before.path, after.path, paths)
         if not functions:
             return None
-        request = replace(_whole_suite(services), ids=tuple(tests), empty_bodies=functions)
+        request = replace(services.tests.request(), ids=tuple(tests), empty_bodies=functions)
         run = (await services.runner.run(after.path, after.environment, request)).run
     return None if run.note else run
 

@@ -66,7 +66,7 @@ class PytestRunner:
 
     def _argv(self, box: Box, environment: PreparedEnvironment, request: TestRequest) -> list[str]:
         files = sorted({test.split("::", 1)[0] for test in request.ids})
-        return [box.inside(environment.python), "-m", "pytest", *FLAGS, *files]
+        return [box.inside(environment.python), "-m", "pytest", *FLAGS, *request.arguments, *files]
 
 
 def _python_path(box: Box, environment: PreparedEnvironment) -> str:
