@@ -166,6 +166,19 @@ def test_settings_of_the_repository_reach_pytest(cli: Cli, reachable: Path, reco
     assert "failed before" not in run(cli, project, recording(GOOD_JOB))
 
 
+def test_dependencies_that_can_not_be_installed_are_told(
+    cli: Cli, reachable: Path, recording: Recording
+) -> None:
+    pyproject = (
+        '[project]\nname = "calc"\nversion = "1"\n[project.optional-dependencies]\n'
+        'test = ["no-such-package-anywhere-9f3a==1.0"]\n[tool.setuptools]\npy-modules = ["calc"]\n'
+    )
+    project = make_repository(reachable / "missing", CALC | {"pyproject.toml": pyproject})
+    out = run(cli, project, recording(GOOD_JOB))
+    assert "extra test could not be installed" in out
+    assert "### Environment" in cli("show")
+
+
 def test_a_unittest_suite_in_test_py_is_found(cli: Cli, reachable: Path, recording: Recording) -> None:
     suite = "import unittest\nfrom calc import add\n\n\nclass T(unittest.TestCase):\n    def test_zero(self):\n        self.assertEqual(add(0, 0), 0)\n"
     project = make_repository(reachable / "unit", {"calc.py": CALC["calc.py"], "test.py": suite})

@@ -26,6 +26,9 @@ def pull_request_body(job_id: str, job: Job) -> str:
     if requirement.assumptions:
         lines = "\n".join(f"- {a.id}: {a.text}" for a in requirement.assumptions)
         parts.append(f"### Assumptions\n{lines}")
+    if job.environment and job.environment.notes:
+        lines = "\n".join(f"- {' '.join(note.split())[:300]}" for note in job.environment.notes)
+        parts.append(f"### Environment\n{lines}")
     if job.warnings:
         parts.append("### Warnings\n" + "\n".join(f"- {w.gate}: {w.text} ({w.path})" for w in job.warnings))
     if not job.proven:

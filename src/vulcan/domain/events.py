@@ -158,6 +158,14 @@ class WorkspaceSnapshotted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentPrepared(Event):
+    """The project's dependencies are there; `notes` says what could not be installed."""
+
+    digest: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CodeGenerated(Event):
     """The coder's change is committed; `tests_commit` is the earlier rounds' tests laid on top of it."""
 

@@ -24,6 +24,7 @@ from vulcan.domain.events import (
     CodeValidated,
     EffectDone,
     EffectIntended,
+    EnvironmentPrepared,
     Event,
     EvidenceJudged,
     JobCancelled,
@@ -125,6 +126,7 @@ class Job:
     pipeline: PipelineFinished | None = None
     approval: ApprovalRequested | None = None
     approved: frozenset[str] = frozenset()
+    environment: EnvironmentPrepared | None = None
     undone: bool = False
     work_seconds: float = 0.0
     work_since: float | None = None
@@ -438,6 +440,7 @@ _HANDLERS: dict[type[Event], Callable[[Job, Any, float], Changes]] = {
     ModelReplied: _model_replied,
     ToolCalled: lambda _job, _event, _at: {"tree_is_current": False},
     WorkspaceSnapshotted: lambda _job, event, _at: {"tree": event.tree, "tree_is_current": True},
+    EnvironmentPrepared: lambda _job, event, _at: {"environment": event},
     CodeGenerated: _generated,
     CodeValidated: _validated,
     TestsGenerated: _tests_generated,

@@ -79,6 +79,9 @@ _WORDS: dict[type[e.Event], Words] = {
     e.ClarificationRequested: lambda v: "asks:" + "".join(f"\n    ? {one_line(q, 300)}" for q in v.questions),
     e.ClarificationAnswered: lambda v: f"answered: {one_line(v.answer)}",
     e.ToolCalled: _tool,
+    e.EnvironmentPrepared: lambda v: (
+        f"dependencies: {v.digest[:12]}" + "".join(f"\n    note: {one_line(n, 200)}" for n in v.notes)
+    ),
     e.CodeGenerated: _generated,
     e.CodeValidated: _validated,
     e.TestsGenerated: lambda v: (

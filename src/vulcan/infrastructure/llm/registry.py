@@ -11,13 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "make_model"]
 
-NO_MODEL = (
-    "no model is configured",
-    "Set one of these, then run again:\n"
-    "  vulcan run --model anthropic:claude-sonnet-4-5 ...      (with ANTHROPIC_API_KEY; any Pydantic AI provider)\n"
-    "  vulcan run --model NAME --base-url http://HOST/v1 ...   (any OpenAI-compatible server; key in OPENAI_API_KEY)\n"
-    '  or write model = "..." under [tool.vulcan] in pyproject.toml, or set VULCAN_MODEL',
-)
+HINT = "Name a model as provider:model, such as anthropic:claude-sonnet-4-5, or any name together with --base-url."
 
 
 def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
@@ -31,8 +25,6 @@ def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
     Raises:
         UserError: no such model, or its provider's package is not installed.
     """
-    if not name:
-        raise UserError(NO_MODEL[0], hint=NO_MODEL[1])
     if name.startswith("recorded:"):
         from vulcan.infrastructure.llm.recorded import load_recording
 
@@ -57,4 +49,4 @@ def _by_provider(name: str) -> Model:
             hint=f"Install it with: pip install 'pydantic-ai-slim[{provider}]'",
         ) from error
     except (ProviderError, ValueError) as error:
-        raise UserError(f"the model {name} can't be used: {error}", hint=NO_MODEL[1]) from error
+        raise UserError(f"the model {name} can't be used: {error}", hint=HINT) from error
