@@ -38,7 +38,7 @@ class JobLog:
         self.job = Job()
         self.clock = clock
         self._store, self._blobs, self._observers = store, blobs, observers
-        self._epoch = 0
+        self._epoch: int | None = None
         self._recorded: dict[str, str] = {}
         self.refresh()
 
@@ -76,9 +76,14 @@ class JobLog:
                 return
 
     def claim(self, event: WorkStarted) -> None:
-        """Take the job; from now on an append of this worker fails once another worker has claimed it."""
-        self._epoch = event.epoch
+        """Take the job; from now on an append of this worker fails once another worker has claimed it.
+
+        Raises:
+            Fenced: another worker claimed it at the same moment and was faster.
+        """
+        self._epoch = self.job.epoch
         self.append(event)
+        self._epoch = event.epoch
 
     def listen(self) -> None:
         """Take in what people and other workers said; raises as `append` does."""
@@ -94,7 +99,8 @@ class JobLog:
 
     def _stop_if_taken(self, fresh: Sequence[StoredEvent]) -> None:
         for entry in fresh:
-            if isinstance(entry.event, WorkStarted) and entry.event.epoch != self._epoch:
+            taken = isinstance(entry.event, WorkStarted) and entry.event.epoch != self._epoch
+            if taken and self._epoch is not None:
                 raise Fenced(f"another worker took job {self.id}")
             if isinstance(entry.event, JobCancelled | JobUndone):
                 raise Cancelled(f"job {self.id} was cancelled")
@@ -103,11 +109,11 @@ class JobLog:
 
     def keep(self, text: str) -> str:
         """Store a large text; returns its digest."""
-        return self._blobs.put(text.encode(errors="surrogateescape"))
+        return self._blobs.put(text.encode(errors="surrogatepass"))
 
     def kept(self, digest: str) -> str:
         """The text of a digest."""
-        return self._blobs.get(digest).decode(errors="surrogateescape")
+        return self._blobs.get(digest).decode(errors="surrogatepass")
 
     def payload(self, key: str) -> str | None:
         """What was recorded under `key` by a model reply or tool call."""

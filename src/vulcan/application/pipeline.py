@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vulcan.application.joblog import JobLog
@@ -51,12 +52,15 @@ class Pipeline:
         holder = log.job.worker
         mine = self._lease.worker
         if holder is not None and holder != mine and self._lease.alive(holder):
-            raise JobBusy(
-                f"job {job} is being worked on by process {holder.pid} on {holder.host}",
-                hint=f"Follow it with: vulcan show {job} --follow",
-            )
-        if not isinstance(log.job.next_stage(), Ended):
+            raise _busy(job, holder)
+        if isinstance(log.job.next_stage(), Ended):
+            return
+        try:
             log.claim(WorkStarted(mine, log.job.epoch + 1))
+        except Fenced as error:
+            raise _busy(job, log.job.worker or mine) from error
+        except Cancelled:
+            return
 
     def _log(self, job: str) -> JobLog:
         if job not in self._logs:
@@ -77,6 +81,10 @@ class Pipeline:
         stage = log.job.next_stage()
         if not isinstance(stage, Stage):
             return
+        with suppress(Cancelled):
+            await self._run(log, stage)
+
+    async def _run(self, log: JobLog, stage: Stage) -> None:
         try:
             log.append(StageStarted(stage, log.job.round))
             before = log.job.seq
@@ -85,9 +93,7 @@ class Pipeline:
                 log.append(StageFailed(stage, "the stage ended without a result"))
         except BudgetExceeded as error:
             log.append(BudgetSpent(error.message))
-        except Cancelled:
-            return
-        except Fenced:
+        except (Cancelled, Fenced):
             raise
         except VulcanError as error:
             log.append(StageFailed(stage, error.message, error.hint))
@@ -106,3 +112,10 @@ class Pipeline:
             log.append(JobPaused(reason))
         except (Fenced, Cancelled):
             return
+
+
+def _busy(job: str, holder: Worker) -> JobBusy:
+    return JobBusy(
+        f"job {job} is being worked on by process {holder.pid} on {holder.host}",
+        hint=f"Follow it with: vulcan show {job} --follow",
+    )

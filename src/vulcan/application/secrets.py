@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vulcan.application.diffs import additions
 from vulcan.domain.evidence import Finding, Owner
 
 GATE = "secrets"
@@ -23,15 +24,9 @@ _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 
 def find_secrets(diff: str) -> tuple[Finding, ...]:
     """Findings for added lines of a unified diff that look like secrets; the secret itself is not repeated."""
-    findings = []
-    path = ""
-    for line in diff.splitlines():
-        if line.startswith("+++ "):
-            path = line[4:].removeprefix("b/")
-        elif line.startswith("+"):
-            findings += [
-                Finding(GATE, Owner.CODER, f"An added line looks like a {name}. Remove it.", path=path)
-                for name, pattern in _COMPILED.items()
-                if pattern.search(line)
-            ]
-    return tuple(findings)
+    return tuple(
+        Finding(GATE, Owner.CODER, f"An added line looks like a {name}. Remove it.", path=path, line=line)
+        for path, line, text in additions(diff)
+        for name, pattern in _COMPILED.items()
+        if pattern.search(text)
+    )

@@ -36,7 +36,8 @@ class RedGrade(StrEnum):
 
 def without_parameters(node_id: str) -> str:
     """The node id of the test function that a parametrised test belongs to."""
-    return node_id.split("[", 1)[0]
+    path, separator, names = node_id.partition("::")
+    return path + separator + names.split("[", 1)[0]
 
 
 @dataclass(frozen=True, slots=True)

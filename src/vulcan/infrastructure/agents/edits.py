@@ -16,6 +16,7 @@ def replace_once(text: str, old: str, new: str, path: str) -> str:
     Raises:
         ToolError: `old` is empty, absent, or not unique; the message shows the nearest text or the places.
     """
+    old, new = _line_ends(text, old), _line_ends(text, new)
     if not old:
         raise ToolError("`old` is empty. To create or replace a whole file use write.")
     if old == new:
@@ -31,6 +32,13 @@ def replace_once(text: str, old: str, new: str, path: str) -> str:
     if new and new in text:
         raise ToolError(f"`old` is not in {path}, but `new` already is: this edit seems to be made. Go on.")
     raise ToolError(f"`old` is not in {path}; nothing was changed.{_nearest(text, old)}")
+
+
+def _line_ends(text: str, part: str) -> str:
+    """In a file whose lines all end in CR LF, so do the model's, which never sees the CR."""
+    if "\r\n" not in text or text.count("\r\n") != text.count("\n"):
+        return part
+    return part.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 def _places(text: str, old: str) -> list[int]:

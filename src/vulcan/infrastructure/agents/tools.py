@@ -112,6 +112,7 @@ class Tools:
             result = f"Error: {error.message}"
         if repeats >= REPEATS_WARNED:
             result += f"\n[This very call was made {repeats} times. Do something else, or finish.]"
+        result = result.encode(errors="replace").decode()
         short = " ".join(summary.split())[:120]
         self._journal.record_tool(key, self._agent, tool, short, result)
         return result
@@ -166,7 +167,8 @@ def numbered(text: str, path: str, start: int, end: int) -> str:
     """Lines with numbers, bounded; says how to get the rest."""
     lines = text.splitlines()
     first = max(1, start)
-    last = min(end or len(lines), first + READ_LINES - 1, len(lines))
+    wanted = min(end or len(lines), len(lines))
+    last = min(wanted, first + READ_LINES - 1)
     if not lines:
         return f"{path} is empty."
     if first > len(lines):
@@ -180,12 +182,8 @@ def numbered(text: str, path: str, start: int, end: int) -> str:
             last = number - 1
             break
         shown.append(line)
-    rest = (
-        f"\n[{len(lines)} lines in all; read on with start={last + 1}]"
-        if last < len(lines) and not end
-        else ""
-    )
-    return "\n".join(shown).encode("utf-8", errors="replace").decode() + rest
+    rest = f"\n[{len(lines)} lines in all; read on with start={last + 1}]" if last < wanted else ""
+    return "\n".join(shown) + rest
 
 
 def as_json(value: object) -> str:

@@ -31,7 +31,7 @@ from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import ModelUnavailable
-from vulcan.infrastructure.llm.sse import Assembled, CutStreamError, assemble
+from vulcan.infrastructure.llm.sse import MALFORMED, Assembled, CutStreamError, assemble, lines_of
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 CHARACTERS_PER_TOKEN = 4
@@ -126,7 +126,7 @@ class ChatCompletionsModel(Model):
                 if response.status_code != httpx2.codes.OK:
                     await self._refused(response)
                 if "text/event-stream" in response.headers.get("content-type", ""):
-                    return _checked(await assemble(response.aiter_lines()))
+                    return _checked(await assemble(lines_of(response.aiter_bytes())))
                 return _checked(_whole(await response.aread()))
         except (httpx2.TransportError, CutStreamError) as error:
             raise _TryAgain(f"{type(error).__name__}: {error}") from error
@@ -164,8 +164,8 @@ def _whole(body: bytes) -> Assembled:
     reply = Assembled()
     try:
         reply.add(json.loads(body))
-    except (ValueError, AttributeError) as error:
-        raise CutStreamError(f"the reply is no JSON: {body[:80]!r}") from error
+    except MALFORMED as error:
+        raise CutStreamError(f"the reply can't be understood: {body[:80]!r}") from error
     return reply
 
 

@@ -104,7 +104,7 @@ def load_recording(name: str) -> RecordedModel:
 
 def _parse(name: str, text: str) -> dict[str, dict[str, Any]]:
     replies: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

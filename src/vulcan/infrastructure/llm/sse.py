@@ -30,8 +30,15 @@ class Assembled:
             part = choice.get("delta") or choice.get("message") or {}
             self.content += part.get("content") or ""
             for position, call in enumerate(part.get("tool_calls") or ()):
-                self._add_call(call.get("index", position), call)
+                self._add_call(self._place(call, position), call)
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
+
+    def _place(self, call: dict[str, Any], position: int) -> int:
+        """The call's index; some servers give none, or the same to calls whose ids differ."""
+        index = call.get("index")
+        index = position if index is None else index
+        known = self.calls.get(index, {"id": ""})["id"]
+        return len(self.calls) if known and call.get("id") and call["id"] != known else index
 
     def _add_call(self, index: int, call: dict[str, Any]) -> None:
         known = self.calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
@@ -42,11 +49,26 @@ class Assembled:
         known["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
+MALFORMED = (AttributeError, TypeError, ValueError)
+"""What a chunk that is no JSON, or not of the expected form, raises when it is taken in."""
+
+
+async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """Lines of an event stream: only LF and CR LF end one, not what Python counts as a line's end besides."""
+    rest = b""
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace")
+
+
 async def assemble(lines: AsyncIterator[str]) -> Assembled:
     """Read `data:` lines until `[DONE]`.
 
     Raises:
-        CutStreamError: the stream ended without a finish reason, or a line is no JSON.
+        CutStreamError: the stream ended without a finish reason, or a chunk can't be understood.
     """
     reply = Assembled()
     done = False
@@ -59,8 +81,8 @@ async def assemble(lines: AsyncIterator[str]) -> Assembled:
             break
         try:
             reply.add(json.loads(data))
-        except ValueError as error:
-            raise CutStreamError(f"a chunk is no JSON: {data[:80]!r}") from error
+        except MALFORMED as error:
+            raise CutStreamError(f"a chunk can't be understood: {data[:80]!r}") from error
     if not done and not reply.finish_reason:
         raise CutStreamError("the stream ended before the model was done")
     return reply

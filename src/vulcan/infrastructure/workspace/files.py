@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,33 +24,46 @@ def read_file(root: Path, path: str) -> bytes:
             fd = os.open(name, os.O_RDONLY | _FILE, dir_fd=folder)
         except OSError as error:
             raise _explained(error, path) from error
-        with os.fdopen(fd, "rb") as file:
-            info = os.fstat(file.fileno())
-            if stat.S_ISDIR(info.st_mode):
-                names = sorted(os.listdir(fd))[:50]  # noqa: PTH208 - of an open folder
-                raise ToolError(f"{path} is a folder: {', '.join(names)}")
-            if not stat.S_ISREG(info.st_mode):
-                raise ToolError(f"{path} is not a regular file.")
-            return file.read(MAX_READ)
+        try:
+            _must_be_regular(fd, path)
+            with os.fdopen(fd, "rb", closefd=False) as file:
+                return file.read(MAX_READ)
+        finally:
+            os.close(fd)
+
+
+def _must_be_regular(fd: int, path: str) -> None:
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISDIR(mode):
+        names = sorted(os.listdir(fd))[:50]
+        raise ToolError(f"{path} is a folder: {', '.join(names) or 'empty'}")
+    if not stat.S_ISREG(mode):
+        raise ToolError(f"{path} is not a regular file.")
 
 
 def write_file(root: Path, path: str, content: bytes) -> None:
     """Create or replace a regular file below `root`, owned like `root` itself; keeps its executable bit."""
     owner = root.stat()
     with _parent(root, path, make=True) as (folder, name):
-        mode = _mode(folder, name, path)
-        temporary = f".{name}.vulcan-{os.getpid()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE
-        fd = os.open(temporary, flags, mode, dir_fd=folder)
         try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(content)
-                os.fchmod(file.fileno(), mode)
-                _give(file.fileno(), owner)
-            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            _replace(folder, name, content, _mode(folder, name, path), owner)
         except OSError as error:
-            os.unlink(temporary, dir_fd=folder)
             raise ToolError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def _replace(folder: int, name: str, content: bytes, mode: int, owner: os.stat_result) -> None:
+    """Write beside the file and rename over it, so that nobody ever sees half of it."""
+    temporary = f".vulcan-{secrets.token_hex(8)}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, mode, dir_fd=folder)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            _give(file.fileno(), owner)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.unlink(temporary, dir_fd=folder)
+        raise
 
 
 def _mode(folder: int, name: str, path: str) -> int:
@@ -102,8 +116,11 @@ def _enter(folder: int, part: str, path: str, *, make: bool) -> int:
             raise ToolError(f"There is no file {path}.") from error
     except OSError as error:
         raise _explained(error, path) from error
-    os.mkdir(part, 0o755, dir_fd=folder)
-    below = os.open(part, _FOLDER, dir_fd=folder)
+    try:
+        os.mkdir(part, 0o755, dir_fd=folder)
+        below = os.open(part, _FOLDER, dir_fd=folder)
+    except OSError as error:
+        raise _explained(error, path) from error
     _give(below, os.fstat(folder))
     return below
 

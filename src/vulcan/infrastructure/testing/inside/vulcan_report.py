@@ -46,7 +46,8 @@ def pytest_configure(config):
 
 
 def base_id(nodeid):
-    return nodeid.split("[", 1)[0]
+    path, separator, names = nodeid.partition("::")
+    return path + separator + names.split("[", 1)[0]
 
 
 def pytest_collection_modifyitems(config, items):
