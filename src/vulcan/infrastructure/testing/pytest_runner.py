@@ -27,7 +27,10 @@ REPORT_FILE = "report.jsonl"
 MAX_REPORT = 64 * 1024**2
 USAGE_ERROR = 4
 OUTPUT_SHOWN = 3_000
-FLAGS = ("-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "-p", "vulcan_report", "--no-header")
+PROGRAM = "vulcan_pytest.py"
+FLAGS = ("-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "--no-header")
+EVERY_TEST = ("--continue-on-collection-errors", "--maxfail=0")
+"""Whatever the project's options say, one broken file or failing test must not hide the others."""
 
 
 class PytestRunner:
@@ -52,8 +55,8 @@ class PytestRunner:
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
                     environment={
-                        "VULCAN_SETTINGS": _settings(box, request),
-                        "PYTHONPATH": _python_path(box, environment),
+                        "VULCAN_SETTINGS": _settings(box, environment, request),
+                        "PYTHONPATH": "",
                     },
                 )
             return _read(folder / REPORT_FILE, request, result)
@@ -66,19 +69,16 @@ class PytestRunner:
 
     def _argv(self, box: Box, environment: PreparedEnvironment, request: TestRequest) -> list[str]:
         files = sorted({test.split("::", 1)[0] for test in request.ids})
-        return [box.inside(environment.python), "-m", "pytest", *FLAGS, *files]
+        program = f"{box.inside(TARGET)}/{PROGRAM}"
+        return [box.inside(environment.python), program, *FLAGS, *EVERY_TEST, *files]
 
 
-def _python_path(box: Box, environment: PreparedEnvironment) -> str:
-    given = environment.environment.get("PYTHONPATH", "")
-    return ":".join(part for part in (box.inside(TARGET), given) if part)
-
-
-def _settings(box: Box, request: TestRequest) -> str:
+def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) -> str:
     return json.dumps(
         {
             "report": f"{box.inside(REPORT_TARGET)}/{REPORT_FILE}",
             "root": box.workspace_path,
+            "python_path": environment.environment.get("PYTHONPATH", ""),
             "ids": list(request.ids),
             "test_timeout": request.test_timeout,
             "measure": {path: list(lines) for path, lines in request.measure.items()},
