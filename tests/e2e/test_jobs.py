@@ -179,6 +179,15 @@ def test_dependencies_that_can_not_be_installed_are_told(
     assert "### Environment" in cli("show")
 
 
+@pytest.mark.parametrize("options", ["--cov=calc --cov-report=xml", "--junitxml=report.xml", "-x --ff"])
+def test_options_of_the_project_that_can_not_work_here_do_not_stop_it(
+    cli: Cli, reachable: Path, recording: Recording, options: str
+) -> None:
+    ini = {"pytest.ini": f"[pytest]\naddopts = {options}\n"}
+    project = make_repository(reachable / "options", CALC | ini)
+    assert "1 of 1 that passed before still pass" in run(cli, project, recording(GOOD_JOB))
+
+
 def test_a_unittest_suite_in_test_py_is_found(cli: Cli, reachable: Path, recording: Recording) -> None:
     suite = "import unittest\nfrom calc import add\n\n\nclass T(unittest.TestCase):\n    def test_zero(self):\n        self.assertEqual(add(0, 0), 0)\n"
     project = make_repository(reachable / "unit", {"calc.py": CALC["calc.py"], "test.py": suite})

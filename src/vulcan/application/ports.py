@@ -534,12 +534,16 @@ class TestRequest:
 
 @dataclass(frozen=True, slots=True)
 class TestRunResult:
-    """A run and, by path where asked, which lines ran and which lines hold statements."""
+    """A run and, by path where asked, which lines ran and which lines hold statements.
+
+    `readers` says which test files opened the source of a changed file, as `path: what`.
+    """
 
     __test__ = False
     run: TestRun
     lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     statements: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
 
 
 class TestRunner(Protocol):
@@ -553,12 +557,16 @@ class TestRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TestChanges:
-    """Test functions by what happened to their code; node ids without parameters."""
+    """Test functions by what happened to their code; node ids without parameters.
+
+    `altered` also names files that support tests; `tricks` says what could forge results, as `path: what`.
+    """
 
     __test__ = False
     new: tuple[str, ...] = ()
     altered: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    tricks: tuple[str, ...] = ()
 
 
 class CodeInspector(Protocol):
@@ -569,6 +577,9 @@ class CodeInspector(Protocol):
 
     async def changed_functions(self, base: Path, head: Path, paths: Sequence[str]) -> tuple[str, ...]:
         """Functions new or different at head, as `path::qualified.name`."""
+
+    async def changes_values(self, base: Path, head: Path, paths: Sequence[str]) -> bool:
+        """Whether the change also touches what stands outside of functions, such as constants."""
 
     async def compare_tests(self, base: Path, head: Path, paths: Sequence[str]) -> TestChanges:
         """Test functions that differ between two checkouts, as node ids without parameters."""

@@ -51,7 +51,10 @@ class TestCase:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How one test ended in one run; `duration` in seconds; `message` is the last lines of a failure."""
+    """How one test ended in one run; `duration` in seconds; `message` is the last lines of a failure.
+
+    `ran` says whether it called a function of a changed file, where that was measured.
+    """
 
     __test__ = False
     id: str
@@ -61,6 +64,7 @@ class TestResult:
     is_assert: bool = False
     in_test: bool = False
     message: str = ""
+    ran: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,11 @@ class RedGreen:
 
     @property
     def proves(self) -> bool:
-        """Whether this test is red without the change for a reason that counts, and green with it."""
-        strong = self.grade is RedGrade.ASSERTION
+        """Whether this test is red without the change for a reason that counts, and green with it.
+
+        A strong red counts unless it was found to call nothing of the change and to pass without its bodies.
+        """
+        strong = self.grade is RedGrade.ASSERTION and self.kills_empty_body is not False
         weak_but_sharp = self.grade is RedGrade.ABSENT and self.kills_empty_body is True
         return self.green and (strong or weak_but_sharp)
 
@@ -153,6 +160,7 @@ class TestReport:
         environment: digest of the prepared dependencies.
         altered: existing tests whose code the change alters or removes, as node ids without parameters.
         missing: new tests that were declared but that no run collected.
+        tricks: what in the new test files could make results say what the code does not do, as `path: what`.
     """
 
     __test__ = False
@@ -166,3 +174,4 @@ class TestReport:
     commit: str
     altered: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    tricks: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ class Trees:
     red: str
     product_paths: tuple[str, ...]
     test_paths: tuple[str, ...]
+    has_other_parts: bool
 
 
 async def run_tests(services: Services, log: JobLog) -> None:
@@ -58,7 +59,8 @@ async def run_tests(services: Services, log: JobLog) -> None:
     changes = await _compare(services, log, trees)
     testing = _with_undeclared(job.testing, changes.new)
     ids = tuple(case.id for case in testing.cases)
-    measure = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
+    added = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
+    measure = {path: added.get(path, ()) for path in trees.product_paths if path.endswith(".py")} | added
     changed = _changed_by_requirement(job, base_run, existing.run)
     request = replace(services.tests.request(), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
@@ -69,7 +71,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         environment = checkout.environment.digest
     report = TestReport(
         base=base_run,
-        existing=_without(existing.run, ids),
+        existing=existing.run,
         new=new.run,
         red_green=red_green,
         coverage=_coverage(measure, new),
@@ -77,6 +79,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         environment=environment,
         commit=trees.head,
         altered=changes.altered + changes.removed,
+        tricks=changes.tricks + new.readers,
         missing=tuple(i for i in ids if not new.run.of(i)) if not new.run.note else (),
     )
     log.append(TestsRun(report, job.round))
@@ -86,17 +89,20 @@ def _trees(services: Services, job: Job) -> Trees:
     repository, base, head = services.repository, request_of(job).base_commit, job.newest_commit
     changed = repository.changes(base, head)
     test_paths = tuple(a.path for a in changed if is_test_path(a.path))
-    there_before = set(repository.files(base))
-    touched = [path for path in test_paths if path in there_before]
     return Trees(
         base=base,
         head=head,
-        existing=repository.overlay(head, base, touched) if touched else head,
+        existing=repository.overlay(head, base, test_paths),
         red=repository.overlay(base, head, test_paths),
         product_paths=tuple(
             a.path for a in changed if not is_test_path(a.path) and a.kind is not ChangeKind.DELETED
         ),
         test_paths=test_paths,
+        has_other_parts=any(
+            a.kind is ChangeKind.DELETED or not a.path.endswith(".py")
+            for a in changed
+            if not is_test_path(a.path)
+        ),
     )
 
 
@@ -118,11 +124,6 @@ async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges
         services.checkouts.clean(log.id, trees.head) as after,
     ):
         return await services.inspector.compare_tests(before.path, after.path, trees.test_paths)
-
-
-def _without(run: TestRun, ids: Sequence[str]) -> TestRun:
-    """The run without the new tests' results."""
-    return replace(run, results=tuple(r for r in run.results if without_parameters(r.id) not in ids))
 
 
 def _changed_by_requirement(job: Job, base: TestRun, existing: TestRun) -> tuple[str, ...]:
@@ -164,16 +165,36 @@ async def _red_green(
     services: Services, log: JobLog, trees: Trees, ids: Sequence[str], new: TestRun, red: TestRun
 ) -> tuple[RedGreen, ...]:
     entries = [_graded(test, red.of(test), green=new.passes(test)) for test in ids]
-    absent = tuple(e.test for e in entries if e.grade is RedGrade.ABSENT and e.green)
-    if not absent:
+    absent = {e.test for e in entries if e.grade is RedGrade.ABSENT and e.green}
+    aloof = {e.test for e in entries if e.grade is RedGrade.ASSERTION and e.green and _is_aloof(new, e.test)}
+    if aloof and await _changes_values(services, log, trees):
+        aloof = set()
+    if not absent | aloof:
         return tuple(entries)
-    emptied = await _emptied_run(services, log, trees, absent)
+    emptied = await _emptied_run(services, log, trees, sorted(absent | aloof))
+    asked = absent if emptied is None else absent | aloof
     return tuple(
         replace(e, kills_empty_body=emptied is not None and not emptied.passes(e.test))
-        if e.test in absent
+        if e.test in asked
         else e
         for e in entries
     )
+
+
+def _is_aloof(new: TestRun, test: str) -> bool:
+    """Whether a test called nothing of the changed files: it may look at names, files or source text only."""
+    return not any(result.ran for result in new.of(test))
+
+
+async def _changes_values(services: Services, log: JobLog, trees: Trees) -> bool:
+    """Whether the change has parts that a test can rightly look at without calling anything."""
+    if trees.has_other_parts:
+        return True
+    async with (
+        services.checkouts.clean(log.id, trees.base) as before,
+        services.checkouts.clean(log.id, trees.head) as after,
+    ):
+        return await services.inspector.changes_values(before.path, after.path, trees.product_paths)
 
 
 async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Sequence[str]) -> TestRun | None:

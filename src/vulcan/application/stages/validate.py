@@ -9,6 +9,7 @@ from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.ports import Briefing, Checkout
 from vulcan.application.secrets import find_secrets
 from vulcan.application.services import Services
+from vulcan.application.tampering import find_tampering
 from vulcan.domain.events import CodeValidated, EnvironmentPrepared
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.generation import ChangeKind
@@ -39,6 +40,7 @@ async def validate(services: Services, log: JobLog) -> None:
             found = new_findings(await _check(services, before, paths), found)
     diff = services.repository.diff(base, head)
     found += find_secrets(diff)
+    found += find_tampering(services.repository, base, head, requirement_of(job).changed_tests)
     reviewed = not found and services.reviewer is not None and _wants_review(job)
     if reviewed:
         found += await _review(services, log, diff)

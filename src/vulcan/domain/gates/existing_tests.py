@@ -42,7 +42,7 @@ def judge(case: Case) -> GateResult:
 
 
 def _still_passes(result: TestResult | None) -> bool:
-    return result is not None and result.outcome in (Outcome.PASSED, Outcome.SKIPPED)
+    return result is not None and result.outcome is Outcome.PASSED
 
 
 def _is_stale(case: Case, test: str) -> bool:

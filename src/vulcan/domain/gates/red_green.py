@@ -9,6 +9,10 @@ from vulcan.domain.testing import RedGrade, RedGreen
 NAME = "red-green"
 
 ADVICE = {
+    RedGrade.ASSERTION: (
+        "calls no function of the changed files, and it still passes when the bodies of the changed functions are "
+        "emptied: it looks at names, files or source text. Call the code and assert on what it returns or does."
+    ),
     RedGrade.PASSES: (
         "passes without the change, so it proves nothing. Make it assert what is different after the change, "
         "or remove it (existing behaviour is covered by the existing tests)."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from vulcan.domain.evidence import CriterionProof, Verdict
-from vulcan.domain.gates import change, criteria, existing_tests, red_green, static_checks
+from vulcan.domain.gates import change, criteria, existing_tests, honest_tests, red_green, static_checks
 from vulcan.domain.gates.case import Case, Gate
 
 GATES: tuple[Gate, ...] = (
     change.judge,
     static_checks.judge,
     existing_tests.judge,
+    honest_tests.judge,
     criteria.judge,
     red_green.judge,
 )

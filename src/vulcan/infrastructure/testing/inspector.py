@@ -32,10 +32,14 @@ class Inspector:
         """Functions new or different at head, as `path::qualified.name`."""
         return tuple(await self._ask("functions", head, base=base, paths=list(paths)))
 
+    async def changes_values(self, base: Path, head: Path, paths: Sequence[str]) -> bool:
+        """Whether statements outside of functions are new or different at head; imports don't count."""
+        return bool(await self._ask("values", head, base=base, paths=list(paths)))
+
     async def compare_tests(self, base: Path, head: Path, paths: Sequence[str]) -> TestChanges:
         """Test functions that are new, altered or removed at head."""
         answer = await self._ask("tests", head, base=base, paths=list(paths))
-        return TestChanges(tuple(answer["new"]), tuple(answer["altered"]), tuple(answer["removed"]))
+        return TestChanges(**{kind: tuple(found) for kind, found in answer.items()})
 
     async def empty(self, checkout: Path, functions: Sequence[str]) -> tuple[str, ...]:
         """Empty the bodies of functions in a throw-away checkout; returns those that were found."""

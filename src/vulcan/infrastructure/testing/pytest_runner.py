@@ -27,7 +27,15 @@ REPORT_FILE = "report.jsonl"
 MAX_REPORT = 64 * 1024**2
 USAGE_ERROR = 4
 OUTPUT_SHOWN = 3_000
-FLAGS = ("-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "-p", "vulcan_report", "--no-header")
+OPTIONS_TO_BLAME = frozenset({3, USAGE_ERROR})
+WITHOUT_OPTIONS = ("-o", "addopts=")
+"""The project's own `addopts` may ask for plug-ins that are not there, or write where nothing may be written."""
+ELSEWHERE = {"COVERAGE_FILE": "/tmp/.coverage", "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/.hypothesis"}  # noqa: S108
+"""What tools write into the working folder goes to the box's own temporary one: the checkout is read-only."""
+PROGRAM = "vulcan_pytest.py"
+FLAGS = ("-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", "--no-header")
+EVERY_TEST = ("--continue-on-collection-errors", "--maxfail=0")
+"""Whatever the project's options say, one broken file or failing test must not hide the others."""
 
 
 class PytestRunner:
@@ -42,18 +50,33 @@ class PytestRunner:
         """Run the requested tests on a checkout that the box can't write to."""
         if request.empty_bodies:
             await Inspector(self._sandbox, self._toolbox, self._limits).empty(checkout, request.empty_bodies)
+        result = await self._once(checkout, environment, request, ())
+        if result.run.exit_code in OPTIONS_TO_BLAME:
+            plain = await self._once(checkout, environment, request, WITHOUT_OPTIONS)
+            if plain.run.exit_code not in OPTIONS_TO_BLAME:
+                return plain
+        return result
+
+    async def _once(
+        self,
+        checkout: Path,
+        environment: PreparedEnvironment,
+        request: TestRequest,
+        more: tuple[str, ...],
+    ) -> TestRunResult:
         folder = Path(mkdtemp(dir=checkout.parent))
         try:
             folder.chmod(0o755)
             self._sandbox.hand_over(folder)
             async with self._sandbox.open(self._spec(checkout, environment, folder)) as box:
                 result = await box.run(
-                    self._argv(box, environment, request),
+                    self._argv(box, environment, request, more),
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
                     environment={
-                        "VULCAN_SETTINGS": _settings(box, request),
-                        "PYTHONPATH": _python_path(box, environment),
+                        **ELSEWHERE,
+                        "VULCAN_SETTINGS": _settings(box, environment, request),
+                        "PYTHONPATH": "",
                     },
                 )
             return _read(folder / REPORT_FILE, request, result)
@@ -64,21 +87,22 @@ class PytestRunner:
         mounts = (*environment.mounts, self._toolbox.mount(), Mount(folder, REPORT_TARGET, writable=True))
         return BoxSpec(checkout, False, mounts, dict(environment.environment), self._limits)
 
-    def _argv(self, box: Box, environment: PreparedEnvironment, request: TestRequest) -> list[str]:
+    def _argv(
+        self, box: Box, environment: PreparedEnvironment, request: TestRequest, more: tuple[str, ...]
+    ) -> list[str]:
         files = sorted({test.split("::", 1)[0] for test in request.ids})
-        return [box.inside(environment.python), "-m", "pytest", *FLAGS, *request.arguments, *files]
+        program = f"{box.inside(TARGET)}/{PROGRAM}"
+        return [
+            box.inside(environment.python), program, *FLAGS, *EVERY_TEST, *request.arguments, *more, *files
+        ]  # fmt: skip
 
 
-def _python_path(box: Box, environment: PreparedEnvironment) -> str:
-    given = environment.environment.get("PYTHONPATH", "")
-    return ":".join(part for part in (box.inside(TARGET), given) if part)
-
-
-def _settings(box: Box, request: TestRequest) -> str:
+def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) -> str:
     return json.dumps(
         {
             "report": f"{box.inside(REPORT_TARGET)}/{REPORT_FILE}",
             "root": box.workspace_path,
+            "python_path": environment.environment.get("PYTHONPATH", ""),
             "ids": list(request.ids),
             "test_timeout": request.test_timeout,
             "measure": {path: list(lines) for path, lines in request.measure.items()},

@@ -29,7 +29,8 @@ def parse_report(text: str, ids: Sequence[str], exit_code: int, duration: float,
     lines = _lines(records, "lines", "hits")
     statements = _lines(records, "statements", "lines")
     run = TestRun(tuple(results.values()), exit_code, round(duration, 3), note)
-    return TestRunResult(run, lines, statements)
+    readers = [f"{r['path']}: reads the source of {r['read']}" for r in records if r["type"] == "source"]
+    return TestRunResult(run, lines, statements, tuple(readers))
 
 
 def _records(text: str) -> Iterable[dict[str, Any]]:
@@ -51,6 +52,7 @@ def _result(record: dict[str, Any]) -> TestResult:
         is_assert=bool(record.get("is_assert")),
         in_test=bool(record.get("in_test")),
         message=str(record.get("message", "")),
+        ran=bool(record.get("ran")),
     )
 
 

@@ -1,12 +1,13 @@
 """Reads Python source inside a box and answers in JSON.
 
-Usage: vulcan_inspect.py JSON, where JSON is {"do": "interface" | "functions" | "tests" | "empty", "base": folder,
+Usage: vulcan_inspect.py JSON, where JSON is {"do": "interface" | "functions" | "values" | "tests" | "empty", "base": folder,
 "head": folder, "paths": [...], "functions": [...]}.
 """
 
 import ast
 import json
 import os
+import re
 import sys
 
 SIGNATURES = 6000
@@ -62,8 +63,13 @@ def is_test(name):
 
 
 def compare_tests(request):
-    answer = {"new": [], "altered": [], "removed": []}
+    answer = {"new": [], "altered": [], "removed": [], "tricks": []}
     for path in request["paths"]:
+        answer["tricks"] += [
+            "%s: %s" % (path, what) for what in tricks(request["base"], request["head"], path)
+        ]
+        if support_altered(request["base"], request["head"], path):
+            answer["altered"].append(path)
         if not path.endswith(".py"):
             continue
         before = functions(parse(request["base"], path))
@@ -76,6 +82,147 @@ def compare_tests(request):
             path + "::" + name.replace(".", "::") for name in before if is_test(name) and name not in after
         ]
     return answer
+
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+IMPORTS = (ast.Import, ast.ImportFrom)
+STEERING = {"pytestmark", "pytest_plugins", "__test__", "collect_ignore", "collect_ignore_glob"}
+SET_UP = re.compile(r"(?i)(set_?up|tear_?down)|pytest_|__")
+
+
+def parts(body, prefix=""):
+    """Statements of a module and its classes, as (place, what it binds, node, dump); tests are left out."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            head = (node.decorator_list, node.bases, node.keywords)
+            yield prefix, {node.name}, node, node.name + repr([[ast.dump(n) for n in ns] for ns in head])
+            yield from parts(node.body, prefix + node.name + ".")
+        elif not (isinstance(node, DEFINITIONS) and is_test(node.name)):
+            yield prefix, bound(node), node, shape(node)
+
+
+def bound(node):
+    if isinstance(node, DEFINITIONS):
+        return {node.name}
+    if isinstance(node, IMPORTS):
+        return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def is_harmless(node, names, known):
+    """Whether a statement that is added to an existing test file leaves the tests in it as they are."""
+    if names & (known | STEERING) or "autouse" in ast.dump(node):
+        return False
+    if isinstance(node, DEFINITIONS):
+        return not SET_UP.match(node.name)
+    return isinstance(node, IMPORTS) or (isinstance(node, ast.Assign) and bool(names))
+
+
+def support_altered(base, head, path):
+    """Whether a file that existing tests may use differs in more than added tests and their helpers."""
+    old, new = os.path.join(base, path), os.path.join(head, path)
+    if not os.path.lexists(old):
+        return False
+    if not path.endswith(".py") or os.path.islink(old) or os.path.islink(new) or not os.path.exists(new):
+        return True
+    before, after = list(parts(parse(base, path).body)), list(parts(parse(head, path).body))
+    places = {(place, name) for place, names, _, _ in before for name in names}
+    left = [(place, dump) for place, _, _, dump in before]
+    for place, names, node, dump in after:
+        if (place, dump) in left:
+            left.remove((place, dump))
+        elif not is_harmless(node, names, {name for where, name in places if where == place}):
+            return True
+    return bool(left)
+
+
+SOURCE_READERS = {"getsource", "getsourcelines", "getsourcefile", "findsource", "__code__", "co_code"}
+MACHINERY = re.compile(r"vulcan_(report|pytest|inspect)|VULCAN_SETTINGS|/opt/vulcan|report\.jsonl")
+CONFIGURATION = {
+    "pytest.ini",
+    ".pytest.ini",
+    "pytest.toml",
+    ".pytest.toml",
+    "tox.ini",
+    "setup.cfg",
+    "pyproject.toml",
+}
+SAID = {
+    "hook": "defines the pytest hook %s, which can change results",
+    "steer": "sets %s, which steers pytest",
+    "source": "uses %s, which looks at the product's source",
+    "machinery": "names %s, part of what reports results",
+    "replace": "assigns to %s, which replaces a part of the product",
+}
+
+
+def tricks(base, head, path):
+    """What in a new or changed test file could make results say what the code does not do."""
+    if os.path.basename(path) in CONFIGURATION and os.path.lexists(os.path.join(head, path)):
+        return ["configures pytest, which can change what is collected and how results are counted"]
+    if not path.endswith(".py"):
+        return []
+    before = set(suspicious(base, parse(base, path)))
+    found = [entry for entry in suspicious(head, parse(head, path)) if entry not in before]
+    return [SAID[kind] % name for kind, name in dict.fromkeys(found)]
+
+
+def suspicious(root, tree):
+    modules = product_modules(root, tree)
+    for node in ast.walk(tree):
+        if isinstance(node, DEFINITIONS) and node.name.startswith("pytest_"):
+            yield "hook", node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            if node.id in ("pytest_plugins", "collect_ignore", "collect_ignore_glob"):
+                yield "steer", node.id
+        elif isinstance(node, ast.Attribute):
+            if (
+                isinstance(node.ctx, ast.Store)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in modules
+            ):
+                yield "replace", node.value.id + "." + node.attr
+            elif node.attr in SOURCE_READERS:
+                yield "source", node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and MACHINERY.search(node.value):
+            yield "machinery", MACHINERY.search(node.value)[0]
+        elif isinstance(node, IMPORTS):
+            for alias in node.names:
+                if alias.name in SOURCE_READERS:
+                    yield "source", alias.name
+                elif MACHINERY.search(alias.name):
+                    yield "machinery", alias.name
+
+
+def product_modules(root, tree):
+    """Names by which a test file knows modules of the project."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {a.asname or a.name.split(".")[0] for a in node.names if is_module(root, a.name)}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {a.asname or a.name for a in node.names if is_module(root, node.module + "." + a.name)}
+    return found
+
+
+def is_module(root, name):
+    path = name.replace(".", "/")
+    ends = (path + ".py", path + "/__init__.py")
+    return any(os.path.isfile(os.path.join(root, folder, end)) for folder in ("", "src") for end in ends)
+
+
+def changes_values(request):
+    """Whether statements outside of functions differ; imports, docstrings and empty class headers don't count."""
+
+    def values(root, path):
+        found = []
+        for place, _, node, dump in parts(parse(root, path).body):
+            docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if not (docstring or isinstance(node, (*IMPORTS, ast.FunctionDef, ast.AsyncFunctionDef))):
+                found.append(place + dump)
+        return sorted(found)
+
+    return any(values(request["base"], path) != values(request["head"], path) for path in request["paths"])
 
 
 def signature(node, name):
@@ -148,6 +295,7 @@ def empty_bodies(request):
 ACTIONS = {
     "interface": interface,
     "functions": changed_functions,
+    "values": changes_values,
     "tests": compare_tests,
     "empty": empty_bodies,
 }

@@ -20,6 +20,7 @@ OUT = open(SETTINGS["report"], "a", buffering=1, encoding="utf-8")  # noqa: SIM1
 WANTED = frozenset(SETTINGS["ids"])
 MEASURED = {os.path.join(ROOT, path): set(lines) for path, lines in SETTINGS["measure"].items()}
 HITS = {path: set() for path in MEASURED}
+RAN = [False]
 MESSAGE = 2500
 
 
@@ -82,6 +83,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_runtest_logstart(nodeid, location):
+    RAN[0] = False
     say(type="start", id=nodeid)
 
 
@@ -92,9 +94,13 @@ def pytest_runtest_logreport(report):
     if report.failed and report.when != "call":
         outcome = "error"
     if hasattr(report, "wasxfail"):
-        outcome = "skipped" if report.skipped else "passed"
+        outcome = "skipped"  # passing where a failure is expected shows nothing either
     message = str(report.longrepr)[-MESSAGE:] if report.longrepr and outcome != "skipped" else ""
     extra = getattr(report, "vulcan", {})
+    if MEASURED:
+        extra["ran"] = (
+            RAN[0] or sys.gettrace() is not _trace
+        )  # another tracer: not known, so nothing is held against it
     say(type="test", id=report.nodeid, outcome=outcome, duration=report.duration, message=message, **extra)
 
 
@@ -154,6 +160,8 @@ def _trace(frame, event, arg):
     if path not in HITS:
         return None
     hits = HITS[path]
+    if frame.f_code.co_name != "<module>":
+        RAN[0] = True
 
     def local(frame, event, arg):
         if event == "line":
@@ -164,8 +172,40 @@ def _trace(frame, event, arg):
     return local
 
 
+LOADERS = ("importlib", "runpy", "traceback", "warnings", "doctest")
+TEST_FILES = frozenset(os.path.join(ROOT, wanted.split("::", 1)[0]) for wanted in WANTED)
+READ = set()
+
+
+def _audit(event, args):
+    """Say which test file opens a changed file's source itself, instead of importing it."""
+    if event != "open" or not isinstance(args[0], (str, bytes)):
+        return
+    path = os.path.abspath(os.fsdecode(args[0]))
+    reader = _reader(sys._getframe(1)) if path in MEASURED else None  # noqa: SLF001 - inspect would open files itself
+    if reader and (reader, path) not in READ:
+        READ.add((reader, path))
+        say(type="source", path=os.path.relpath(reader, ROOT), read=os.path.relpath(path, ROOT))
+
+
+def _reader(frame):
+    """The test file that an open comes from; None if it is the import system's, a library's or the product's."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name in TEST_FILES:
+            return name
+        if name.startswith(ROOT + "/") or "/site-packages/" in name:
+            return None
+        if any(part in name for part in LOADERS):
+            return None
+        frame = frame.f_back
+    return None
+
+
 if MEASURED:
     import threading
+
+    sys.addaudithook(_audit)
 
     sys.settrace(_trace)
     threading.settrace(_trace)
