@@ -89,8 +89,8 @@ def test_what_worked_before_must_work(now: list[TestResult], words: str) -> None
     assert words in finding.text
 
 
-def test_a_test_that_is_skipped_now_still_passes() -> None:
-    assert existing_tests.judge(case(existing=run(result(OLD, SKIPPED)))).passed
+def test_a_test_that_is_skipped_now_no_longer_passes() -> None:
+    assert not existing_tests.judge(case(existing=run(result(OLD, SKIPPED)))).passed
 
 
 @pytest.mark.parametrize("before", [FAILED, ERROR, SKIPPED])
@@ -224,7 +224,8 @@ def test_one_failing_test_spoils_its_criterion_though_another_passes() -> None:
     ("grade", "kills", "passed", "words"),
     [
         (RedGrade.ASSERTION, None, True, ""),
-        (RedGrade.ASSERTION, False, True, ""),
+        (RedGrade.ASSERTION, True, True, ""),
+        (RedGrade.ASSERTION, False, False, ""),
         (RedGrade.ABSENT, True, True, ""),
         (RedGrade.ABSENT, False, False, "bodies"),
         (RedGrade.ABSENT, None, False, "bodies"),

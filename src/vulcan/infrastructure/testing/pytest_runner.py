@@ -27,7 +27,7 @@ REPORT_FILE = "report.jsonl"
 MAX_REPORT = 64 * 1024**2
 USAGE_ERROR = 4
 OUTPUT_SHOWN = 3_000
-OPTIONS_TO_BLAME = frozenset({3, USAGE_ERROR})
+TOO_LONG = "the test run took longer than"
 WITHOUT_OPTIONS = ("-o", "addopts=")
 """The project's own `addopts` may ask for plug-ins that are not there, or write where nothing may be written."""
 ELSEWHERE = {"COVERAGE_FILE": "/tmp/.coverage", "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/.hypothesis"}  # noqa: S108
@@ -51,10 +51,9 @@ class PytestRunner:
         if request.empty_bodies:
             await Inspector(self._sandbox, self._toolbox, self._limits).empty(checkout, request.empty_bodies)
         result = await self._once(checkout, environment, request, ())
-        if result.run.exit_code in OPTIONS_TO_BLAME:
+        if result.run.note and not result.run.note.startswith(TOO_LONG):
             plain = await self._once(checkout, environment, request, WITHOUT_OPTIONS)
-            if plain.run.exit_code not in OPTIONS_TO_BLAME:
-                return plain
+            return result if plain.run.note else plain
         return result
 
     async def _once(
@@ -118,7 +117,7 @@ def _read(report: Path, request: TestRequest, result: CommandResult) -> TestRunR
             text = file.read(MAX_REPORT).decode("utf-8", errors="replace")
     note = ""
     if result.timed_out:
-        note = f"the test run took longer than {request.timeout:.0f} s"
+        note = f"{TOO_LONG} {request.timeout:.0f} s"
     elif result.note:
         note = result.note
     elif not text:
