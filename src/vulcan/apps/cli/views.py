@@ -37,7 +37,7 @@ class JsonView:
         name, version, payload = encode_event(stored.event)
         record = {"job": stored.job, "seq": stored.seq, "at": round(stored.at, 3), "event": name}
         record |= {"version": version, "payload": payload}
-        print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
+        print(json.dumps(record), file=self._out, flush=True)
 
     def __enter__(self) -> Self:
         return self
@@ -75,13 +75,13 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live
 
+        self._job = Job()
+        self._activity = ""
+        self._started = time.time()
         self._console = Console(highlight=False)
         self._live = Live(
             get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True
         )
-        self._job = Job()
-        self._activity = ""
-        self._started = time.time()
 
     def saw(self, stored: StoredEvent) -> None:
         """Scroll the event's line by, and bring the status up to date."""
