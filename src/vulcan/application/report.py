@@ -148,4 +148,4 @@ def machine_report(job_id: str, job: Job) -> str:
         "usage": encode(job.usage),
         "delivery": encode(job.deployment) if job.deployment else None,
     }
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return json.dumps(data, indent=2)

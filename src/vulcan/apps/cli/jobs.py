@@ -66,7 +66,7 @@ def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, 
         for stored in vulcan.store.read(found):
             if isinstance(stored.event, ModelReplied):
                 payload = json.loads(log.kept(stored.event.payload))
-                click.echo(json.dumps({"key": stored.event.key} | payload, ensure_ascii=False))
+                click.echo(json.dumps({"key": stored.event.key} | payload))
     elif events or follow:
         view: View = JsonView(sys.stdout) if as_json else PlainView(sys.stdout, tools=True)
         _show_events(vulcan, found, view, follow=follow)

@@ -37,7 +37,7 @@ class JsonView:
         name, version, payload = encode_event(stored.event)
         record = {"job": stored.job, "seq": stored.seq, "at": round(stored.at, 3), "event": name}
         record |= {"version": version, "payload": payload}
-        print(json.dumps(record, ensure_ascii=False), file=self._out, flush=True)
+        print(json.dumps(record), file=self._out, flush=True)
 
     def __enter__(self) -> Self:
         return self

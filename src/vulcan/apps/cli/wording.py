@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vulcan.apps.cli.safe import one_line
+from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain import events as e
 from vulcan.domain.evidence import Severity
 from vulcan.domain.testing import Outcome, TestRun
@@ -16,7 +16,8 @@ Words = Callable[[Any], str | None]
 def in_words(event: e.Event) -> str | None:
     """The line for an event, None to stay silent."""
     words = _WORDS.get(type(event))
-    return words(event) if words else None
+    line = words(event) if words else None
+    return safe(line) if line else line
 
 
 def _counts(run: TestRun) -> str:
@@ -34,7 +35,7 @@ def _validated(event: e.CodeValidated) -> str:
     blocking = [f for f in event.findings if f.severity is Severity.BLOCKING]
     if not event.findings:
         return f"static checks{' and review' if event.reviewed else ''}: nothing found"
-    first = "".join(f"\n    - [{f.gate}] {one_line(f.text)} {f.path}" for f in event.findings[:5])
+    first = "".join(f"\n    - [{f.gate}] {one_line(f.text)} {one_line(f.path)}" for f in event.findings[:5])
     return f"static checks and review: {len(blocking)} to mend, {len(event.findings) - len(blocking)} warnings{first}"
 
 
@@ -89,7 +90,7 @@ _WORDS: dict[type[e.Event], Words] = {
     ),
     e.TestsRun: _tests_run,
     e.EvidenceJudged: _judged,
-    e.BranchPushed: lambda v: f"branch {v.branch} at {v.commit[:10]}",
+    e.BranchPushed: lambda v: f"branch {one_line(v.branch)} at {v.commit[:10]}",
     e.PullRequestOpened: lambda v: (
         f"pull request #{v.number}{' (draft)' if v.draft else ''}: {one_line(v.title)}"
     ),
@@ -101,6 +102,8 @@ _WORDS: dict[type[e.Event], Words] = {
     e.BudgetSpent: lambda v: f"budget spent ({v.limit})",
     e.BudgetRaised: lambda _: "budget changed",
     e.JobCancelled: lambda _: "cancelled",
-    e.JobUndone: lambda v: "undone: " + (", ".join(v.removed) or "there was nothing to remove"),
+    e.JobUndone: lambda v: (
+        "undone: " + (one_line(", ".join(v.removed), 400) or "there was nothing to remove")
+    ),
     e.JobFinished: lambda v: f"{v.outcome.value}: {one_line(v.reason, 300)}",
 }

@@ -21,8 +21,10 @@ NAMING_FILES = (
     "tox.ini",
 )
 REQUIREMENT_FILES = re.compile(
-    r"^(?:requirements?/)?(?:(?:dev|tests?|testing)[-_])?requirements?(?:[-_](?:dev|tests?|testing))?\.txt$"
+    r"^requirements/(?:base|main|common|dev|tests?|testing)\.txt$|^(?:requirements?/)?(?:(?:dev|tests?|testing)[-_])?requirements?(?:[-_](?:dev|tests?|testing))?\.txt$"
 )
+_AFTER = re.compile(r"\s+#|\s+--|\s*\\$")
+"""What may follow a requirement: a comment, its options (hashes), or their continuation."""
 DEFAULT_BUILD = ("setuptools>=68", "wheel")
 MAX_FILE = 2 * 1024**2
 
@@ -104,7 +106,8 @@ def _group(groups: Mapping[str, Any], name: str, seen: set[str]) -> tuple[str, .
         return ()
     seen.add(name)
     found: list[str] = []
-    for item in groups.get(name) or ():
+    items = groups.get(name)
+    for item in items if isinstance(items, list) else ():
         if isinstance(item, str):
             found.append(item)
         elif isinstance(item, dict) and isinstance(item.get("include-group"), str):
@@ -143,6 +146,6 @@ def _requirement_files(checkout: Path) -> list[str]:
 def _requirement_lines(text: str) -> Iterable[str]:
     """Plain requirements only: options, URLs, paths and nested files are left out."""
     for line in text.splitlines():
-        requirement = line.split(" #", 1)[0].strip()
-        if requirement and requirement[0].isalnum() and "://" not in requirement and "/" not in requirement:
+        requirement = _AFTER.split(line.strip(), maxsplit=1)[0]
+        if requirement[:1].isalnum() and "/" not in requirement and not requirement.startswith("file:"):
             yield requirement

@@ -15,6 +15,19 @@ WORST_FIRST = (Outcome.FAILED, Outcome.ERROR, Outcome.PASSED, Outcome.SKIPPED)
 def parse_report(text: str, ids: Sequence[str], exit_code: int, duration: float, note: str) -> TestRunResult:
     """What the run says; where it ended early the note says at which test."""
     records = list(_records(text))
+    duration = round(duration, 3)
+    try:
+        results = _results(records, ids)
+        if not any(record["type"] == "end" for record in records):
+            note = _early_end(records, results, exit_code, note)
+        lines, statements = _lines(records, "lines", "hits"), _lines(records, "statements", "lines")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # The project's code runs beside the plugin and can write into its report.
+        return TestRunResult(TestRun((), exit_code, duration, f"the tests' report is damaged: {error!r}"))
+    return TestRunResult(TestRun(tuple(results.values()), exit_code, duration, note), lines, statements)
+
+
+def _results(records: Sequence[dict[str, Any]], ids: Sequence[str]) -> dict[str, TestResult]:
     results: dict[str, TestResult] = {}
     for record in records:
         if record["type"] == "test":
@@ -23,6 +36,7 @@ def parse_report(text: str, ids: Sequence[str], exit_code: int, duration: float,
         if record["type"] == "collect":
             for result in _uncollected(record, ids):
                 results.setdefault(result.id, result)
+<<<<<<< HEAD
     ended = any(r["type"] == "end" for r in records)
     if not ended:
         note = _early_end(records, results, exit_code, note)
@@ -31,6 +45,9 @@ def parse_report(text: str, ids: Sequence[str], exit_code: int, duration: float,
     run = TestRun(tuple(results.values()), exit_code, round(duration, 3), note)
     readers = [f"{r['path']}: reads the source of {r['read']}" for r in records if r["type"] == "source"]
     return TestRunResult(run, lines, statements, tuple(readers))
+=======
+    return results
+>>>>>>> help-unit
 
 
 def _records(text: str) -> Iterable[dict[str, Any]]:

@@ -34,7 +34,7 @@ def functions(tree):
             elif isinstance(node, ast.ClassDef):
                 visit(node.body, prefix + node.name + ".")
             else:
-                for field in ("body", "orelse", "finalbody"):
+                for field in ("body", "orelse", "finalbody", "handlers", "cases"):
                     visit(getattr(node, field, None) or [], prefix)
 
     visit(tree.body, "")
@@ -265,8 +265,15 @@ def interface(request):
 
 
 def yields(node):
-    inner = [n for n in ast.walk(node) if isinstance(n, (ast.Yield, ast.YieldFrom))]
-    return bool(inner)
+    """Whether a function itself, and not one inside of it, is a generator."""
+    rest = list(node.body)
+    while rest:
+        inner = rest.pop()
+        if isinstance(inner, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            rest += ast.iter_child_nodes(inner)
+    return False
 
 
 def empty_bodies(request):
