@@ -76,12 +76,12 @@ class LiveView:
         from rich.live import Live
 
         self._console = Console(highlight=False)
-        self._live = Live(
-            get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True
-        )
         self._job = Job()
         self._activity = ""
         self._started = time.time()
+        self._live = Live(  # asks for the status at once, so this comes last
+            get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True
+        )
 
     def saw(self, stored: StoredEvent) -> None:
         """Scroll the event's line by, and bring the status up to date."""
