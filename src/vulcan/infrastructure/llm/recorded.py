@@ -83,7 +83,7 @@ def load_recording(name: str) -> RecordedModel:
     path = Path(bare)
     shipped = resources.files("vulcan") / "recordings" / f"{bare}.jsonl"
     if path.is_file():
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     elif shipped.is_file():
         text = shipped.read_text(encoding="utf-8")
     else:
@@ -95,7 +95,7 @@ def load_recording(name: str) -> RecordedModel:
 
 def _parse(name: str, text: str) -> dict[str, dict[str, Any]]:
     replies: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
