@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import BlobStore, Clock, EventStore, Observer
-from vulcan.domain.errors import BudgetExceeded, Cancelled, Fenced, JobBusy, VulcanError
+from vulcan.domain.errors import (
+    NO_ROOM,
+    NO_ROOM_HINT,
+    BudgetExceeded,
+    Cancelled,
+    Fenced,
+    JobBusy,
+    VulcanError,
+)
 from vulcan.domain.events import BudgetSpent, JobPaused, Stage, StageFailed, StageStarted, Worker, WorkStarted
 from vulcan.domain.job import Ended, Next
 
@@ -97,11 +105,13 @@ class Pipeline:
             raise
         except VulcanError as error:
             log.append(StageFailed(stage, error.message, error.hint))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                _bug(log, stage, error)
+            else:
+                log.append(StageFailed(stage, str(error), NO_ROOM_HINT))
         except Exception as error:  # noqa: BLE001 - the stage boundary: a bug must not lose the job
-            log.keep(traceback.format_exc())
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({where.filename.rsplit('/', 1)[-1]}:{where.lineno})"
-            log.append(StageFailed(stage, reason, "This is a bug in Vulcan; the job can be resumed."))
+            _bug(log, stage, error)
 
     async def release(self, job: str, reason: str) -> None:
         """Let the job go; its work is safe and `vulcan resume` goes on."""
@@ -119,3 +129,11 @@ def _busy(job: str, holder: Worker) -> JobBusy:
         f"job {job} is being worked on by process {holder.pid} on {holder.host}",
         hint=f"Follow it with: vulcan show {job} --follow",
     )
+
+
+def _bug(log: JobLog, stage: Stage, error: Exception) -> None:
+    """Keep the traceback, and let the job wait for a resume."""
+    log.keep("".join(traceback.format_exception(error)))
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    reason = f"{type(error).__name__}: {error} ({where.filename.rsplit('/', 1)[-1]}:{where.lineno})"
+    log.append(StageFailed(stage, reason, "This is a bug in Vulcan; the job can be resumed."))

@@ -16,6 +16,15 @@ VulcanError
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Operating system errors that are the machine's lack of room, not a bug."""
+NO_ROOM_HINT = (
+    "Make room there (`vulcan undo JOB` removes a job's folders), or point VULCAN_HOME to another place; "
+    "then go on with: vulcan resume"
+)
+
 
 class VulcanError(Exception):
     """Root of every error that Vulcan raises on purpose.

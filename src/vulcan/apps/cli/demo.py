@@ -9,9 +9,12 @@ import time
 from importlib import resources
 from pathlib import Path
 
+from vulcan.domain.errors import UserError
+
 INSTRUCTION = "Add a --json flag to the list command"
 RECORDING = "recorded:demo"
 IDENTITY = ("-c", "user.name=Vulcan demo", "-c", "user.email=demo@localhost")
+SYSTEM_FOLDERS = "/usr/local/bin:/usr/bin:/bin"
 DATE = "2026-01-01T00:00:00+00:00"
 
 
@@ -22,6 +25,9 @@ def make_project(folder: Path) -> Path:
         shutil.rmtree(target)
     with resources.as_file(resources.files("vulcan") / "demo" / "project") as source:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    git = shutil.which("git", path=f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_FOLDERS}")
+    if git is None:
+        raise UserError("git is not installed", hint="Install it with: apt-get install git")
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -30,5 +36,5 @@ def make_project(folder: Path) -> Path:
         "GIT_COMMITTER_DATE": DATE,
     }
     for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", "Start the shelf")):
-        subprocess.run(["git", *IDENTITY, *arguments], cwd=target, env=environment, check=True)
+        subprocess.run([git, *IDENTITY, *arguments], cwd=target, env=environment, check=True)
     return target

@@ -16,6 +16,7 @@ import click
 
 from vulcan import __version__
 from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.demo import SYSTEM_FOLDERS
 from vulcan.domain.errors import VulcanError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _tried(name: str, probe: Callable[[], str]) -> Check:
 
 
 def _git() -> Check:
-    git = shutil.which("git")
+    git = shutil.which("git", path=SYSTEM_FOLDERS)  # where Vulcan looks too
     if git is None:
         return Check("git", passed=False, detail="not found; install it with: apt-get install git")
     out = subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip()

@@ -10,7 +10,7 @@ from vulcan import __version__
 from vulcan.apps.cli import doctor, jobs, work
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
-from vulcan.domain.errors import JobNotFound, UserError, VulcanError
+from vulcan.domain.errors import NO_ROOM, NO_ROOM_HINT, JobNotFound, UserError, VulcanError
 
 USAGE_ERRORS = (UserError, JobNotFound)
 
@@ -32,6 +32,12 @@ class Group(click.Group):
             if error.hint:
                 click.echo(safe(error.hint), err=True)
             ctx.exit(ExitCode.USAGE if isinstance(error, USAGE_ERRORS) else ExitCode.FAILED)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            click.secho(f"vulcan: {safe(str(error))}", fg="red", err=True)
+            click.echo(NO_ROOM_HINT, err=True)
+            ctx.exit(ExitCode.FAILED)
 
 
 @click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -42,6 +43,7 @@ def run(instruction: str | None, repo: Path, *, yes: bool, **options: Any) -> No
     """Turn INSTRUCTION into a proven change, on a branch and in a pull request."""
     if instruction == "-" or (instruction is None and not sys.stdin.isatty()):
         instruction = sys.stdin.read()
+    _need_folder()
     vulcan = open_vulcan(repo if repo.is_dir() else None, overrides_from(options))
     from vulcan.application.requests import Order
 
@@ -59,6 +61,15 @@ def run(instruction: str | None, repo: Path, *, yes: bool, **options: Any) -> No
     )
     job = vulcan.desk.request(order, vulcan.source())
     sys.exit(work_on(vulcan, job, as_json=options["as_json"], verbose=options["verbose"]))
+
+
+def _need_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError(
+            "the current folder does not exist any more", hint="Change to one that does."
+        ) from error
 
 
 def _need_model(name: str) -> None:
@@ -208,10 +219,15 @@ class _Onward:
         self._view, self._shown = view, shown
 
     def saw(self, stored: Any) -> None:
-        """Pass a new event on."""
-        if stored.seq > self._shown:
-            self._shown = stored.seq
+        """Pass a new event on; where nobody reads any more (`| head`), the job is paused as by SIGTERM."""
+        if stored.seq <= self._shown:
+            return
+        self._shown = stored.seq
+        try:
             self._view.saw(stored)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            signal.raise_signal(signal.SIGTERM)
 
 
 async def _drive(project: Project, observer: Observer, job: str, request: JobRequested) -> int:

@@ -92,7 +92,7 @@ def load_recording(name: str) -> RecordedModel:
     path = Path(bare)
     shipped = resources.files("vulcan") / "recordings" / f"{bare}.jsonl"
     if path.is_file():
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     elif shipped.is_file():
         text = shipped.read_text(encoding="utf-8")
     else:

@@ -21,10 +21,12 @@ def parse_report(text: str, ids: Sequence[str], exit_code: int, duration: float,
         if not any(record["type"] == "end" for record in records):
             note = _early_end(records, results, exit_code, note)
         lines, statements = _lines(records, "lines", "hits"), _lines(records, "statements", "lines")
+        readers = [f"{r['path']}: reads the source of {r['read']}" for r in records if r["type"] == "source"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # The project's code runs beside the plugin and can write into its report.
         return TestRunResult(TestRun((), exit_code, duration, f"the tests' report is damaged: {error!r}"))
-    return TestRunResult(TestRun(tuple(results.values()), exit_code, duration, note), lines, statements)
+    run = TestRun(tuple(results.values()), exit_code, duration, note)
+    return TestRunResult(run, lines, statements, tuple(readers))
 
 
 def _results(records: Sequence[dict[str, Any]], ids: Sequence[str]) -> dict[str, TestResult]:
@@ -36,18 +38,7 @@ def _results(records: Sequence[dict[str, Any]], ids: Sequence[str]) -> dict[str,
         if record["type"] == "collect":
             for result in _uncollected(record, ids):
                 results.setdefault(result.id, result)
-<<<<<<< HEAD
-    ended = any(r["type"] == "end" for r in records)
-    if not ended:
-        note = _early_end(records, results, exit_code, note)
-    lines = _lines(records, "lines", "hits")
-    statements = _lines(records, "statements", "lines")
-    run = TestRun(tuple(results.values()), exit_code, round(duration, 3), note)
-    readers = [f"{r['path']}: reads the source of {r['read']}" for r in records if r["type"] == "source"]
-    return TestRunResult(run, lines, statements, tuple(readers))
-=======
     return results
->>>>>>> help-unit
 
 
 def _records(text: str) -> Iterable[dict[str, Any]]:

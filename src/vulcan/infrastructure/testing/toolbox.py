@@ -41,11 +41,14 @@ class Toolbox:
         folder = self._root / hashlib.sha256(stamp.encode()).hexdigest()[:16]
         if not folder.is_dir():
             partial = folder.with_name(f"{folder.name}.{os.getpid()}")
-            partial.mkdir(parents=True, mode=0o755)
-            for source in sources:
-                shutil.copyfile(source, partial / source.name)
-                (partial / source.name).chmod(0o755)
-            _settle(partial, folder)
+            try:
+                partial.mkdir(parents=True, mode=0o755)
+                for source in sources:
+                    shutil.copyfile(source, partial / source.name)
+                    (partial / source.name).chmod(0o755)
+                _settle(partial, folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
         return folder
 
 
