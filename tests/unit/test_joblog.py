@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes.clock import StillClock
@@ -150,6 +150,8 @@ def test_a_cancelled_job_stops_its_worker(end: Event) -> None:
 
 
 @given(st.text() | st.text(st.characters()))
+@example("half of a pair: \ud83d")
+@example("undecodable: \udcff")
 @settings(deadline=None)
 def test_any_text_can_be_kept(text: str) -> None:
     log = World().log()
