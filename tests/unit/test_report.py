@@ -19,7 +19,7 @@ from vulcan.application.report import (
 )
 from vulcan.domain.budget import Usage
 from vulcan.domain.evidence import Finding, Owner, Severity
-from vulcan.domain.gates import Case, judge
+from vulcan.domain.gates import GATES, Case, judge
 from vulcan.domain.job import Job
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption
 from vulcan.domain.testing import RedGrade, TestCoverage
@@ -55,7 +55,7 @@ def test_a_proven_change() -> None:
     assert "**Asked:** Make `add` add\n" in text
     assert f"| ✅ | **AC-1** add(2, 3) is 5 | `{NEW}` | tests |" in text
     assert f"| ✅ | `{NEW}` | A: assert -1 == 5 | passes |" in text
-    assert text.count("| ✅ |") == 1 + 5 + 1
+    assert text.count("| ✅ |") == 1 + len(GATES) + 1
     assert "Changed lines run by the new tests: 100 % of 2 lines. Sandbox: bubblewrap." in text
     assert "- coder: 1 model calls, 1,000 input and 200 output tokens, $0.2500" in text
     assert text.endswith("Vulcan-Job: j1\n")

@@ -22,10 +22,10 @@ PATTERNS = {
 _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 
 
-def find_secrets(diff: str) -> tuple[Finding, ...]:
+def find_secrets(diff: str, owner: Owner = Owner.CODER) -> tuple[Finding, ...]:
     """Findings for added lines of a unified diff that look like secrets; the secret itself is not repeated."""
     return tuple(
-        Finding(GATE, Owner.CODER, f"An added line looks like a {name}. Remove it.", path=path, line=line)
+        Finding(GATE, owner, f"An added line looks like a {name}. Remove it.", path=path, line=line)
         for path, line, text in additions(diff)
         for name, pattern in _COMPILED.items()
         if pattern.search(text)

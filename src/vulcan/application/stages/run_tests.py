@@ -30,6 +30,7 @@ from vulcan.domain.testing import (
 )
 
 ABSENT = "VulcanAbsent"
+TIMED_OUT = "TestTimeoutError"
 ABSENT_EXCEPTIONS = frozenset({ABSENT, "ImportError", "ModuleNotFoundError", "AttributeError", "NameError"})
 ABSENT_PARAMETER = "unexpected keyword argument"
 
@@ -225,7 +226,7 @@ def _graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGree
 
 
 def _grade(result: TestResult) -> RedGrade:
-    if result.outcome is Outcome.ERROR:
+    if result.outcome is Outcome.ERROR or result.exception == TIMED_OUT:
         return RedGrade.BROKEN
     if result.exception in (ABSENT, "SystemExit") or (
         not result.is_assert and ABSENT_PARAMETER in result.message

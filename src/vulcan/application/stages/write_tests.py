@@ -8,6 +8,7 @@ from vulcan.application.commits import request_of, requirement_of, test_artifact
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
 from vulcan.application.ports import AuthoredTests, Briefing
+from vulcan.application.secrets import find_secrets
 from vulcan.application.services import Services
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import TestsGenerated, WorkspaceSnapshotted
@@ -42,7 +43,8 @@ async def write_tests(services: Services, log: JobLog) -> None:
     commit = tests_commit(repository, log.job, log.id, code, tree)
     artifacts = test_artifacts(repository, code, commit)
     testing = CodeTesting(_cases(log, authored), artifacts, commit, job.round, authored.summary)
-    log.append(TestsGenerated(testing, _rejected(log, testing)))
+    secrets = find_secrets(repository.diff(code, commit), Owner.TEST_AUTHOR)
+    log.append(TestsGenerated(testing, secrets + _rejected(log, testing)))
 
 
 def _generation(log: JobLog) -> CodeGeneration:
