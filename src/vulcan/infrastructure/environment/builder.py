@@ -15,14 +15,14 @@ from vulcan.application.ports import BoxSpec, Limits, Mount, PreparedEnvironment
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.environment.declared import Declared, naming_digest, read_declared
 
-FORMAT = "1"
+FORMAT = "2"
 TARGET = "/venv"
 TOOLS_TARGET = "/opt/vulcan"
 WORKSPACE = "/workspace"
 INSTALL_TIMEOUT = 900.0
 BUILD_TIMEOUT = 300.0
 MAX_GENERATED = 1024**2
-ALWAYS = ("pytest>=7",)
+ALWAYS = ("pytest>=7", "editables>=0.5")  # hatchling asks for the second one when it installs in editable form
 PASSED_ON = re.compile(r"^(?:UV_\w+|SSL_CERT_\w+|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|HOME|PATH)$")
 _MINIMUM = re.compile(r">=\s*3\.(\d+)")
 
