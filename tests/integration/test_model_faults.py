@@ -14,6 +14,8 @@ from vulcan.domain.budget import Budget
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable
 from vulcan.infrastructure.agents.team import TURNS, Team
 from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, Patience
+from vulcan.infrastructure.llm.fallback import FallbackChain
+from vulcan.infrastructure.llm.registry import make_model
 
 QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)
 BRIEFING = Briefing("generate/1", "Make add add", overview="Files:\ncalc.py")
@@ -70,6 +72,24 @@ async def test_nobody_listens() -> None:
     model = ChatCompletionsModel("scripted", "http://127.0.0.1:9/v1", "", QUICK)
     with pytest.raises(ModelUnavailable, match="no usable answer"):
         await Team(model).code(BRIEFING, workspace(), MemoryJournal())
+
+
+async def test_a_chain_goes_on_where_one_model_does_not_answer() -> None:
+    def make(server: ModelServer, name: str) -> ChatCompletionsModel:
+        return ChatCompletionsModel(name, server.url, "key", QUICK)
+
+    with serving([status(429, retry_after="0.01")]) as first, serving([EDIT, text("done")]) as second:
+        files = workspace()
+        chain = FallbackChain([make(first, "wanted"), make(second, "spare")])
+        assert await Team(chain).code(BRIEFING, files, MemoryJournal()) == "done"
+        assert b"a + b" in files.files["calc.py"]
+        assert {body["model"] for body in second.requests} == {"spare"}
+        assert make_model("a, b", second.url).model_name == "a,b"
+    with serving([status(500)]) as first, serving([status(401)]) as second:
+        chain = FallbackChain([make(first, "wanted"), make(second, "spare")])
+        with pytest.raises(ModelUnavailable, match=r"wanted: .* spare: ") as caught:
+            await Team(chain).code(BRIEFING, workspace(), MemoryJournal())
+    assert "vulcan resume" in caught.value.hint
 
 
 async def test_unknown_tools_and_truncated_arguments_are_told_to_the_model() -> None:

@@ -22,7 +22,10 @@ WORKSPACE = "/workspace"
 INSTALL_TIMEOUT = 900.0
 BUILD_TIMEOUT = 300.0
 MAX_GENERATED = 1024**2
-ALWAYS = ("pytest>=7", "editables>=0.5")  # hatchling asks for the second one when it installs in editable form
+ALWAYS = (
+    "pytest>=7",
+    "editables>=0.5",
+)  # hatchling asks for the second one when it installs in editable form
 PASSED_ON = re.compile(r"^(?:UV_\w+|SSL_CERT_\w+|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|HOME|PATH)$")
 _MINIMUM = re.compile(r">=\s*3\.(\d+)")
 

@@ -18,13 +18,20 @@ def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
     """The model of a name.
 
     Args:
-        name: `recorded:NAME`, `provider:model`, or any name together with `base_url`.
+        name: `recorded:NAME`, `provider:model`, or any name together with `base_url`; several with commas between
+            are a chain, in which the next is asked where one does not answer.
         base_url: an OpenAI-compatible endpoint, up to and with `/v1`.
         api_key: for `base_url`; providers by name read their own environment variables.
 
     Raises:
         UserError: no such model, or its provider's package is not installed.
     """
+    if "," in name and not name.startswith("recorded:"):
+        from vulcan.infrastructure.llm.fallback import FallbackChain
+
+        return FallbackChain(
+            [make_model(each.strip(), base_url, api_key) for each in name.split(",") if each.strip()]
+        )
     if name.startswith("recorded:"):
         from vulcan.infrastructure.llm.recorded import load_recording
 

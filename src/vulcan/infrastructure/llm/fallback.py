@@ -1,0 +1,56 @@
+"""A chain of models: where one does not answer, the next is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.settings import ModelSettings
+
+from vulcan.domain.errors import ModelUnavailable
+
+
+class FallbackChain(Model):
+    """Asks the models in their order; each request starts with the first one again.
+
+    Args:
+        models: at least one; the first is the one that is wanted.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        super().__init__(profile=models[0].profile)
+        self._models = tuple(models)
+
+    @property
+    def model_name(self) -> str:
+        """All names, comma-separated."""
+        return ",".join(model.model_name for model in self._models)
+
+    @property
+    def system(self) -> str:
+        """The provider that is wanted."""
+        return self._models[0].system
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """The first answer that is to be had.
+
+        Raises:
+            ModelUnavailable: no model of the chain answers; says why for each.
+        """
+        reasons = []
+        for model in self._models:
+            try:
+                return await model.request(messages, model_settings, model_request_parameters)
+            except (ModelUnavailable, ModelAPIError) as error:
+                reasons.append(f"{model.model_name}: {error}")
+        raise ModelUnavailable(
+            "no model of the chain answers: " + "; ".join(reasons),
+            hint="Check the services, then go on with: vulcan resume",
+        )
