@@ -60,6 +60,30 @@ BY_THE_TEST_AUTHOR: dict[str, tuple[Files, Files, str]] = {
         HONEST | {"tests/conftest.py": "import calc\n\nif calc.add(1, 1) == 7:\n    calc.add = lambda a, b: a + b\n"},
         "assigns to calc.add",
     ),
+    "replaces the product by setattr": (
+        WRONG,
+        HONEST | {"tests/conftest.py": "setattr(__import__('calc'), 'add', lambda a, b: a + b)\n"},
+        "assigns to __import__('calc')",
+    ),
+    "patches the product for every test": (
+        WRONG,
+        HONEST
+        | {
+            "tests/conftest.py": "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef all_well(monkeypatch):\n"
+            "    monkeypatch.setattr('test_add.add', lambda a, b: a + b)\n"
+        },
+        "patches in the autouse fixture all_well",
+    ),
+    "hides the product": (
+        WRONG,
+        HONEST | {"tests/calc.py": "def add(a, b):\n    return a + b\n"},
+        "takes the place of calc",
+    ),
+    "hides the product by a package": (
+        WRONG,
+        HONEST | {"tests/calc/__init__.py": "def add(a, b):\n    return a + b\n"},
+        "takes the place of calc",
+    ),
     "loads a plugin": (WRONG, HONEST | {"tests/help.py": FORCE, "tests/conftest.py": "pytest_plugins = ['help']\n"},
                        "sets pytest_plugins"),
     "configures pytest": (RIGHT, HONEST | {"tests/pytest.ini": "[pytest]\n"}, "configures pytest"),
@@ -103,6 +127,10 @@ BY_THE_CODER: dict[str, tuple[Files, str]] = {
     "code that knows it is tested": (
         {"calc.py": "import os\n\n\ndef add(a, b):\n    return a + b if 'PYTEST_CURRENT_TEST' in os.environ else a - b\n"},
         "asks whether it is being tested",
+    ),
+    "reaching for the report": (
+        {"calc.py": "import sys\n\n\ndef add(a, b):\n    sys.modules['vulcan' + '_report'].say = print\n    return a - b\n"},
+        "KeyError",
     ),
     "skipping what it breaks": (
         {"calc.py": "import unittest\n\n\ndef add(a, b):\n    if not a:\n        raise unittest.SkipTest\n    return a + b\n"},

@@ -153,6 +153,7 @@ SAID = {
     "source": "uses %s, which looks at the product's source",
     "machinery": "names %s, part of what reports results",
     "replace": "assigns to %s, which replaces a part of the product",
+    "autouse": "patches in the autouse fixture %s, which can replace a part of the product unseen",
 }
 
 
@@ -162,6 +163,9 @@ def tricks(base, head, path):
         return ["configures pytest, which can change what is collected and how results are counted"]
     if not path.endswith(".py"):
         return []
+    hidden = shadowed(base, head, path)
+    if hidden:
+        return ["takes the place of %s for the tests" % hidden]
     before = set(suspicious(base, parse(base, path)))
     found = [entry for entry in suspicious(head, parse(head, path)) if entry not in before]
     return [SAID[kind] % name for kind, name in dict.fromkeys(found)]
@@ -172,6 +176,13 @@ def suspicious(root, tree):
     for node in ast.walk(tree):
         if isinstance(node, DEFINITIONS) and node.name.startswith("pytest_"):
             yield "hook", node.name
+        elif isinstance(node, DEFINITIONS) and patches_unasked(node):
+            yield "autouse", node.name
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+            if node.args and isinstance(node.args[0], (ast.Call, ast.Name)):
+                name = ast.unparse(node.args[0])
+                if name in modules or "import" in name:
+                    yield "replace", name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             if node.id in ("pytest_plugins", "collect_ignore", "collect_ignore_glob"):
                 yield "steer", node.id
@@ -192,6 +203,29 @@ def suspicious(root, tree):
                     yield "source", alias.name
                 elif MACHINERY.search(alias.name):
                     yield "machinery", alias.name
+
+
+def patches_unasked(node):
+    decorators = " ".join(ast.dump(decorator) for decorator in node.decorator_list)
+    called = {
+        n.func.attr for n in ast.walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+    }
+    named = {n.func.id for n in ast.walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    return "autouse" in decorators and bool({"setattr", "patch"} & (called | named))
+
+
+def shadowed(base, head, path):
+    """The product's module that a new test file hides: pytest puts the folder above its packages first on the path."""
+    folder, name = os.path.split(path)
+    if os.path.lexists(os.path.join(base, path)) or name == "conftest.py" or not folder:
+        return ""
+    top = name[:-3]
+    if os.path.isfile(os.path.join(head, folder, "__init__.py")):
+        while folder and os.path.isfile(os.path.join(head, folder, "__init__.py")):
+            folder, top = os.path.split(folder)
+    if not folder or folder == "src":
+        return ""
+    return top if is_module(head, top) else ""
 
 
 def product_modules(root, tree):

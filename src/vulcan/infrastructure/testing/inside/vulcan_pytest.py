@@ -18,6 +18,7 @@ def restore_path():
     rest = [entry for entry in sys.path if os.path.abspath(entry) != here]
     sys.path[:] = [os.getcwd(), *filter(None, python_path.split(os.pathsep)), *rest]
     os.environ["PYTHONPATH"] = python_path
+    del sys.modules["vulcan_report"]  # code under test has no business with it
 
 
 if __name__ == "__main__":
