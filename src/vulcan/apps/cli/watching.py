@@ -1,0 +1,76 @@
+"""Commands that look at what jobs did and cost: stats."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.safe import one_line
+
+if TYPE_CHECKING:
+    from vulcan.application.stats import Stats, Table
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@click.option("--prometheus", is_flag=True, help="Prometheus's text format, for a node exporter's folder.")
+@click.option("--json", "as_json", is_flag=True, help="All figures for machines.")
+def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool) -> None:
+    """Show quality, speed and cost of JOBS (default: all), by agent, model, stage and tool."""
+    from vulcan.application.metrics import prometheus_text
+    from vulcan.application.stats import of_jobs
+    from vulcan.domain.codec import encode
+
+    vulcan = open_vulcan()
+    chosen = [vulcan.desk.find(job) for job in jobs] or vulcan.store.jobs()
+    figures = of_jobs(vulcan.store.read(job) for job in chosen)
+    if prometheus:
+        click.echo(prometheus_text(figures), nl=False)
+    elif as_json:
+        tables = {name: _plain(getattr(figures, name), encode) for name in type(figures).__slots__}
+        click.echo(json.dumps(tables | {"coverage": figures.coverage}))
+    else:
+        _show(figures)
+
+
+def _plain(value: Any, encode: Any) -> Any:
+    return {key: encode(each) for key, each in value.items()} if isinstance(value, dict) else encode(value)
+
+
+def _show(figures: Stats) -> None:
+    states = ", ".join(f"{count} {state}" for state, count in figures.states.items()) or "none"
+    coverage = "not measured" if figures.coverage is None else f"{figures.coverage:.0f} %"
+    click.echo(f"jobs: {figures.jobs} ({states})")
+    click.echo(
+        f"proven: {figures.proven} of {figures.judged} judged, {figures.proven_at_once} in the first round"
+    )
+    click.echo(
+        f"criteria met: {figures.criteria_proven} of {figures.criteria}; coverage of changed lines: {coverage}"
+    )
+    gates = ", ".join(f"{g} {c.passed}/{c.passed + c.failed}" for g, c in figures.gates.items())
+    click.echo(f"gates passed: {gates or 'none'}")
+    click.echo(f"work: {figures.seconds:.0f} s in {figures.rounds} rounds")
+    total = figures.total
+    unpriced = f" and {total.unpriced} calls of unknown price" if total.unpriced else ""
+    click.echo(f"models: {total.calls} calls, {_tokens(total)} tokens, ${total.cost:.4f}{unpriced}")
+    tables = {"agent": figures.by_agent, "model": figures.by_model, "stage": figures.by_stage}
+    for name, table in (tables | {"tool": figures.by_tool}).items():
+        _show_table(name, table)
+
+
+def _tokens(spent: Any) -> str:
+    return f"{spent.input_tokens:,.0f} + {spent.output_tokens:,.0f}"
+
+
+def _show_table(name: str, table: Table) -> None:
+    if not table:
+        return
+    click.secho(f"\n{name:<28} {'calls':>6} {'seconds':>9} {'tokens in + out':>20} {'cost':>10}", bold=True)
+    for key, spent in table.items():
+        cost = f"${spent.cost:.4f}{'+?' if spent.unpriced else ''}"
+        click.echo(
+            f"{one_line(key, 28):<28} {spent.calls:>6} {spent.seconds:>9.1f} {_tokens(spent):>20} {cost:>10}"
+        )
