@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vulcan.application.checks import ProjectChecks
+from vulcan.application.masking import Masker, secrets_of
 from vulcan.application.pipeline import Lease, Pipeline
 from vulcan.application.requests import Desk
 from vulcan.application.services import Services, TestSettings
@@ -110,6 +111,10 @@ class Vulcan:
 
         make_reachable(self.settings.state_dir)
         return SqliteEventStore(self.settings.state_dir / "events.sqlite3", self.blobs)
+
+    def masker(self) -> Masker:
+        """Takes secrets out of what leaves this machine."""
+        return Masker([*secrets_of(self.environ), self.settings.model.api_key])
 
     def make_model(self) -> Model:
         """The model that the settings name."""

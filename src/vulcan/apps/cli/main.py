@@ -52,6 +52,7 @@ for each in (
     jobs.cancel,
     jobs.undo,
     watching.stats,
+    watching.audit,
     doctor.doctor,
     work.demo,
 ):

@@ -1,14 +1,17 @@
-"""Commands that look at what jobs did and cost: stats."""
+"""Commands that look at what jobs did and cost: stats, audit."""
 
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vulcan.apps.cli.common import open_vulcan
-from vulcan.apps.cli.safe import one_line
+from vulcan.apps.cli.outcomes import ExitCode
+from vulcan.apps.cli.safe import one_line, safe
 
 if TYPE_CHECKING:
     from vulcan.application.stats import Stats, Table
@@ -74,3 +77,43 @@ def _show_table(name: str, table: Table) -> None:
         click.echo(
             f"{one_line(key, 28):<28} {spent.calls:>6} {spent.seconds:>9.1f} {_tokens(spent):>20} {cost:>10}"
         )
+
+
+@click.group()
+def audit() -> None:
+    """The activity log: every act with who, what, when and on whose authority."""
+
+
+@audit.command("verify")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify_log(file: Path | None) -> None:
+    """Find lines of the log, or of the exported FILE, that were edited, removed or moved. Exits with 1 if there are."""
+    from vulcan.application.audit import verify, verify_export
+
+    chain = open_vulcan().store.chain()
+    breaches = verify(chain)
+    if file is not None:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            breaches += verify_export(lines, chain)
+    for breach in breaches:
+        click.secho(f"{safe(breach.where)}: {breach.what}", fg="red")
+    if breaches:
+        click.echo(
+            f"{len(breaches)} breaches. Compare with an earlier export or a backup of the state folder."
+        )
+        sys.exit(ExitCode.FAILED)
+    older = f"; {chain.older} older ones are from before there was a chain" if chain.older else ""
+    click.echo(f"the log is whole: {chain.length} events, head {chain.head[:16] or 'none'}{older}")
+
+
+@audit.command("export")
+@click.option("--output", "-o", type=click.File("w"), default="-", help="File; default: standard output.")
+def export_log(output: Any) -> None:
+    """Write all acts as JSONL, oldest first, secrets masked; `vulcan audit verify FILE` checks the file."""
+    from vulcan.application.audit import export
+
+    vulcan = open_vulcan()
+    chain = vulcan.store.chain()
+    logs = {job: vulcan.store.read(job) for job in {link.job for link in chain.links}}
+    for line in export(chain, logs, vulcan.masker()):
+        click.echo(line, file=output)
