@@ -19,6 +19,7 @@ from vulcan.application.masking import Masker, secrets_of
 from vulcan.application.pipeline import Lease, Pipeline
 from vulcan.application.requests import Desk
 from vulcan.application.services import Services, TestSettings
+from vulcan.application.tracing import Pusher
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import Worker
 
@@ -115,6 +116,27 @@ class Vulcan:
     def masker(self) -> Masker:
         """Takes secrets out of what leaves this machine."""
         return Masker([*secrets_of(self.environ), self.settings.model.api_key])
+
+    def kept(self, digest: str) -> str:
+        """The text of a blob."""
+        return self.blobs.get(digest).decode(errors="replace")
+
+    def pusher(self) -> Pusher | None:
+        """Sends traces where Langfuse is configured; else None, and nothing of it is loaded."""
+        settings = self.settings.monitoring
+        if not settings.langfuse_public_key:
+            return None
+        from vulcan.infrastructure.monitoring.langfuse import CLOUD, LangfuseAccess, LangfuseSink
+        from vulcan.infrastructure.monitoring.marks import FileMarks
+
+        access = LangfuseAccess(
+            public_key=settings.langfuse_public_key,
+            secret_key=settings.langfuse_secret_key,
+            base_url=settings.langfuse_base_url or CLOUD,
+            environment=settings.environment or "default",
+        )
+        marks = FileMarks(self.settings.state_dir / "traces", access.receiver)
+        return Pusher(LangfuseSink(access), marks, self.kept, self.masker())
 
     def make_model(self) -> Model:
         """The model that the settings name."""

@@ -65,7 +65,7 @@ class WholeJob:
 
     def reply(self, key: str, agent: str, usage: Usage, **payload: object) -> ModelReplied:
         digest = self.blobs.put(json.dumps(payload).encode())
-        return ModelReplied(key, agent, "some-model", usage, digest)
+        return ModelReplied(key, agent, "some-model", usage, digest, "3")
 
     def tool(self, key: str, agent: str, tool: str, result: str) -> ToolCalled:
         return ToolCalled(key, agent, tool, f"{tool} x", self.blobs.put(result.encode()))

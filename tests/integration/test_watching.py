@@ -10,24 +10,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Cli
-from fakes.whole_job import COSTS, SECRET, whole_job
+from fakes.whole_job import COSTS, SECRET
 from vulcan.domain.events import JobCancelled
-from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
+from vulcan.infrastructure.store import SqliteEventStore
 from vulcan.infrastructure.store.migrations import MIGRATIONS, migrate
-
-
-@pytest.fixture
-def state(home: Path) -> Path:
-    """A state folder with one whole job in it."""
-    job = whole_job()
-    blobs = FileBlobStore(home / "blobs")
-    for content in job.blobs.contents.values():
-        blobs.put(content)
-    times = iter([entry.at for entry in job.log])
-    with SqliteEventStore(home / "events.sqlite3", blobs, now=times.__next__) as store:
-        for entry in job.log:
-            store.append(job.id, entry.seq - 1, [entry.event])
-    return home
 
 
 def test_stats_for_people_machines_and_prometheus(state: Path, cli: Cli) -> None:

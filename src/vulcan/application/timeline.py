@@ -64,7 +64,7 @@ class StageRun:
 
     Attributes:
         seq: place of its start in the log; names the run.
-        closed: False while the log's end leaves open whether it goes on.
+        closed: place of the event that ended it; 0 while the log's end leaves open whether it goes on.
         lost: its worker was killed; it ends with that worker's last sign of life.
     """
 
@@ -74,7 +74,7 @@ class StageRun:
     began: float
     ended: float
     steps: tuple[Step, ...]
-    closed: bool
+    closed: int
     lost: bool = False
 
     @property
@@ -99,7 +99,7 @@ def timeline(log: Sequence[StoredEvent]) -> Timeline:
     steps: list[Step] = []
     sign_of_life = log[0].at if log else 0.0
 
-    def close(at: float, *, closed: bool = True, lost: bool = False) -> None:
+    def close(at: float, closed: int, *, lost: bool = False) -> None:
         nonlocal start
         if start is not None and isinstance(start.event, StageStarted):
             place = (start.event.stage, start.event.round, start.seq, start.at)
@@ -110,14 +110,14 @@ def timeline(log: Sequence[StoredEvent]) -> Timeline:
     for stored in log:
         event = stored.event
         if isinstance(event, WorkStarted | StageStarted):
-            close(sign_of_life, lost=isinstance(event, WorkStarted))
+            close(sign_of_life, stored.seq, lost=isinstance(event, WorkStarted))
         if isinstance(event, StageStarted):
             start = stored
         else:
             (between if start is None else steps).append(Step(stored, sign_of_life))
         if isinstance(event, STOPS):
-            close(stored.at)
+            close(stored.at, stored.seq)
         if not isinstance(event, FROM_OUTSIDE):
             sign_of_life = stored.at
-    close(sign_of_life, closed=False)
+    close(sign_of_life, 0)
     return Timeline(tuple(runs), tuple(between))

@@ -53,6 +53,7 @@ for each in (
     jobs.undo,
     watching.stats,
     watching.audit,
+    watching.traces,
     doctor.doctor,
     work.demo,
 ):

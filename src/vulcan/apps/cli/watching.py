@@ -1,4 +1,4 @@
-"""Commands that look at what jobs did and cost: stats, audit."""
+"""Commands that look at what jobs did and cost: stats, audit, traces."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from vulcan.apps.cli.common import open_vulcan
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line, safe
+from vulcan.domain.errors import NotSent, UserError
 
 if TYPE_CHECKING:
     from vulcan.application.stats import Stats, Table
@@ -117,3 +118,30 @@ def export_log(output: Any) -> None:
     logs = {job: vulcan.store.read(job) for job in {link.job for link in chain.links}}
     for line in export(chain, logs, vulcan.masker()):
         click.echo(line, file=output)
+
+
+@click.group()
+def traces() -> None:
+    """Jobs as traces in Langfuse."""
+
+
+@traces.command()
+@click.argument("jobs", nargs=-1)
+def push(jobs: tuple[str, ...]) -> None:
+    """Send of JOBS (default: all) what Langfuse does not have yet. Sending twice doubles nothing."""
+    vulcan = open_vulcan()
+    pusher = vulcan.pusher()
+    if pusher is None:
+        raise UserError(
+            "Langfuse is not configured",
+            hint="Set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL.",
+        )
+    for job in [vulcan.desk.find(each) for each in jobs] or vulcan.store.jobs():
+        try:
+            pushed = pusher.push(vulcan.store.read(job), whole=True)
+        except NotSent as error:
+            hint = f"{error.hint} It goes on there with: vulcan traces push".strip()
+            raise NotSent(f"job {job}: {error.message}", hint=hint) from error
+        click.echo(f"job {job}: {pushed.spans} spans and {pushed.scores} scores sent")
+        for refused in pushed.refused:
+            click.secho(f"  refused for ever: {safe(refused)}", fg="yellow")
