@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.git import GitRepository, GitSource
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
+    from vulcan.infrastructure.monitoring.live import LiveTraces
     from vulcan.infrastructure.sandbox import CanaryCheck
     from vulcan.infrastructure.settings import Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
@@ -137,6 +138,15 @@ class Vulcan:
         )
         marks = FileMarks(self.settings.state_dir / "traces", access.receiver)
         return Pusher(LangfuseSink(access), marks, self.kept, self.masker())
+
+    def live_traces(self) -> LiveTraces | None:
+        """Sends a job's trace while it is worked on, where Langfuse is configured."""
+        pusher = self.pusher()
+        if pusher is None:
+            return None
+        from vulcan.infrastructure.monitoring.live import LiveTraces
+
+        return LiveTraces(pusher)
 
     def make_model(self) -> Model:
         """The model that the settings name."""
