@@ -143,7 +143,9 @@ class Cli:
 
     def __init__(self, home: Path) -> None:
         self.environment = {"VULCAN_HOME": str(home), "VULCAN_MODEL": None, "PREFECT_API_URL": None}
-        self.environment |= dict.fromkeys(("LANGFUSE_PUBLIC_KEY", "LANGFUSE_BASE_URL", "LANGFUSE_HOST"))
+        self.environment |= dict.fromkeys(
+            ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_BASE_URL", "LANGFUSE_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        )
         self.code = 0
         self.out = ""
 

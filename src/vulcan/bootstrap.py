@@ -20,7 +20,7 @@ from vulcan.application.pipeline import Lease, Pipeline
 from vulcan.application.requests import Desk
 from vulcan.application.services import Services, TestSettings
 from vulcan.application.tracing import Pusher
-from vulcan.domain.errors import VulcanError
+from vulcan.domain.errors import UserError, VulcanError
 from vulcan.domain.events import Worker
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         WorkflowEngine,
         Workspace,
     )
+    from vulcan.application.stats import Stats
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.team import Team
@@ -147,6 +148,19 @@ class Vulcan:
         from vulcan.infrastructure.monitoring.live import LiveTraces
 
         return LiveTraces(pusher)
+
+    def send_metrics(self, stats: Stats, began: float) -> str:
+        """Send figures to the OpenTelemetry collector; returns where it is."""
+        from vulcan.infrastructure.monitoring.otlp import headers_of, send_metrics
+
+        settings = self.settings.monitoring
+        if not settings.otlp_endpoint:
+            raise UserError(
+                "no collector is configured", hint="Set OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318"
+            )
+        headers = headers_of(settings.otlp_headers)
+        send_metrics(stats, settings.otlp_endpoint, headers, began, self.clock.now())
+        return settings.otlp_endpoint
 
     def make_model(self) -> Model:
         """The model that the settings name."""

@@ -81,13 +81,15 @@ class WorkflowSettings:
 
 @dataclass(frozen=True, slots=True)
 class MonitoringSettings:
-    """Where traces go; without a public key nothing is loaded or sent.
+    """Where traces go, without a public key nowhere, and where `vulcan stats --send` sends metrics.
 
-    The keys are those of Langfuse's own variables and are never written down.
+    Keys and headers are those of Langfuse's and OpenTelemetry's own variables and are never written down.
     """
 
     environment: str = ""
     langfuse_base_url: str = ""
+    otlp_endpoint: str = ""
+    otlp_headers: str = field(default="", repr=False, metadata=_COMPUTED)
     langfuse_public_key: str = field(default="", metadata=_COMPUTED)
     langfuse_secret_key: str = field(default="", repr=False, metadata=_COMPUTED)
 
@@ -140,6 +142,7 @@ def load_settings(
         values[key] = values[key] or next(filter(None, map(environ.get, variables)), "")
     values["model.api_key"] = environ.get(values["model.api_key_env"], "")
     values |= _langfuse_keys(environ, notes)
+    values["monitoring.otlp_headers"] = environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
     values["notes"] = tuple(notes)
     return typing.cast("Settings", _build(Settings, values))
 
@@ -171,6 +174,7 @@ _FALLBACK_VARIABLES = {
     "workflow.prefect_api_url": ("PREFECT_API_URL",),
     "monitoring.environment": ("LANGFUSE_TRACING_ENVIRONMENT",),
     "monitoring.langfuse_base_url": ("LANGFUSE_BASE_URL", "LANGFUSE_HOST"),
+    "monitoring.otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
 }
 """Variables of others that are used where nothing of Vulcan's own says otherwise."""
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.argument("jobs", nargs=-1)
 @click.option("--prometheus", is_flag=True, help="Prometheus's text format, for a node exporter's folder.")
 @click.option("--json", "as_json", is_flag=True, help="All figures for machines.")
-def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool) -> None:
+@click.option("--send", is_flag=True, help="Send them to the OpenTelemetry collector (OTLP over HTTP).")
+def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool) -> None:
     """Show quality, speed and cost of JOBS (default: all), by agent, model, stage and tool."""
     from vulcan.application.metrics import prometheus_text
     from vulcan.application.stats import of_jobs
@@ -30,8 +31,12 @@ def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool) -> None:
 
     vulcan = open_vulcan()
     chosen = [vulcan.desk.find(job) for job in jobs] or vulcan.store.jobs()
-    figures = of_jobs(vulcan.store.read(job) for job in chosen)
-    if prometheus:
+    logs = [vulcan.store.read(job) for job in chosen]
+    figures = of_jobs(logs)
+    if send:
+        began = min((log[0].at for log in logs if log), default=0.0)
+        click.echo(f"figures of {figures.jobs} jobs sent to {vulcan.send_metrics(figures, began)}")
+    elif prometheus:
         click.echo(prometheus_text(figures), nl=False)
     elif as_json:
         tables = {name: _plain(getattr(figures, name), encode) for name in type(figures).__slots__}

@@ -1,6 +1,6 @@
 """Traces to Langfuse: its SDK makes the spans, this posts them, so that every batch is known to be there or not.
 
-The SDK alone blocks at exit while the server is away, and drops what it could not send (docs/architecture/adr/0007).
+The SDK alone blocks at exit while the server is away, and drops what it could not send (docs/architecture/adr, watchers).
 """
 
 from __future__ import annotations
