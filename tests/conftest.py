@@ -143,6 +143,9 @@ class Cli:
 
     def __init__(self, home: Path) -> None:
         self.environment = {"VULCAN_HOME": str(home), "VULCAN_MODEL": None, "PREFECT_API_URL": None}
+        self.environment |= dict.fromkeys(
+            ("LANGFUSE_PUBLIC_KEY", "LANGFUSE_BASE_URL", "LANGFUSE_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        )
         self.code = 0
         self.out = ""
 
@@ -165,3 +168,20 @@ class Cli:
 def cli(home: Path) -> Cli:
     """The `vulcan` command on a state folder of its own; checks the exit code."""
     return Cli(home)
+
+
+@pytest.fixture
+def state(home: Path) -> Path:
+    """A state folder with one whole job in it."""
+    from fakes.whole_job import whole_job
+    from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
+
+    job = whole_job()
+    blobs = FileBlobStore(home / "blobs")
+    for content in job.blobs.contents.values():
+        blobs.put(content)
+    times = iter([entry.at for entry in job.log])
+    with SqliteEventStore(home / "events.sqlite3", blobs, now=times.__next__) as store:
+        for entry in job.log:
+            store.append(job.id, entry.seq - 1, [entry.event])
+    return home

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vulcan.application.checks import ProjectChecks
+from vulcan.application.masking import Masker, secrets_of
 from vulcan.application.pipeline import Lease, Pipeline
 from vulcan.application.requests import Desk
 from vulcan.application.services import Services, TestSettings
-from vulcan.domain.errors import VulcanError
+from vulcan.application.tracing import Pusher
+from vulcan.domain.errors import UserError, VulcanError
 from vulcan.domain.events import Worker
 
 if TYPE_CHECKING:
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
         WorkflowEngine,
         Workspace,
     )
+    from vulcan.application.stats import Stats
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
+    from vulcan.infrastructure.monitoring.live import LiveTraces
     from vulcan.infrastructure.sandbox import CanaryCheck
     from vulcan.infrastructure.settings import Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
@@ -110,6 +114,53 @@ class Vulcan:
 
         make_reachable(self.settings.state_dir)
         return SqliteEventStore(self.settings.state_dir / "events.sqlite3", self.blobs)
+
+    def masker(self) -> Masker:
+        """Takes secrets out of what leaves this machine."""
+        return Masker([*secrets_of(self.environ), self.settings.model.api_key])
+
+    def kept(self, digest: str) -> str:
+        """The text of a blob."""
+        return self.blobs.get(digest).decode(errors="replace")
+
+    def pusher(self) -> Pusher | None:
+        """Sends traces where Langfuse is configured; else None, and nothing of it is loaded."""
+        settings = self.settings.monitoring
+        if not settings.langfuse_public_key:
+            return None
+        from vulcan.infrastructure.monitoring.langfuse import CLOUD, LangfuseAccess, LangfuseSink
+        from vulcan.infrastructure.monitoring.marks import FileMarks
+
+        access = LangfuseAccess(
+            public_key=settings.langfuse_public_key,
+            secret_key=settings.langfuse_secret_key,
+            base_url=settings.langfuse_base_url or CLOUD,
+            environment=settings.environment or "default",
+        )
+        marks = FileMarks(self.settings.state_dir / "traces", access.receiver)
+        return Pusher(LangfuseSink(access), marks, self.kept, self.masker())
+
+    def live_traces(self) -> LiveTraces | None:
+        """Sends a job's trace while it is worked on, where Langfuse is configured."""
+        pusher = self.pusher()
+        if pusher is None:
+            return None
+        from vulcan.infrastructure.monitoring.live import LiveTraces
+
+        return LiveTraces(pusher)
+
+    def send_metrics(self, stats: Stats, began: float) -> str:
+        """Send figures to the OpenTelemetry collector; returns where it is."""
+        from vulcan.infrastructure.monitoring.otlp import headers_of, send_metrics
+
+        settings = self.settings.monitoring
+        if not settings.otlp_endpoint:
+            raise UserError(
+                "no collector is configured", hint="Set OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4318"
+            )
+        headers = headers_of(settings.otlp_headers)
+        send_metrics(stats, settings.otlp_endpoint, headers, began, self.clock.now())
+        return settings.otlp_endpoint
 
     def make_model(self) -> Model:
         """The model that the settings name."""

@@ -40,7 +40,9 @@ class MemoryJournal:
     def recorded(self, key: str) -> str | None:
         return self.payloads.get(key)
 
-    def record_reply(self, key: str, agent: str, model: str, usage: Usage, payload: str) -> None:
+    def record_reply(
+        self, key: str, agent: str, model: str, usage: Usage, payload: str, prompt: str = ""
+    ) -> None:
         self._record(key, payload)
         self.usage += usage
 

@@ -204,6 +204,7 @@ def test_a_folder_that_can_not_be_made_says_so(tmp_path: Path) -> None:
 def test_a_lost_or_damaged_row_says_so(path: Path, store: SqliteEventStore) -> None:
     store.append("job", 0, [requested()])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("DROP TRIGGER no_event_is_edited")
         other.execute("UPDATE events SET payload = '{\"instruction\": '")
         with pytest.raises(VulcanError, match="JobRequested is not JSON"):
             store.read("job")

@@ -137,9 +137,11 @@ class JobCalls:
         """The payload recorded under `key`, or None."""
         return self._log.payload(key)
 
-    def record_reply(self, key: str, agent: str, model: str, usage: Usage, payload: str) -> None:
+    def record_reply(
+        self, key: str, agent: str, model: str, usage: Usage, payload: str, prompt: str = ""
+    ) -> None:
         """Append a model's reply."""
-        self._log.append(ModelReplied(key, agent, model, usage, self._log.keep(payload)))
+        self._log.append(ModelReplied(key, agent, model, usage, self._log.keep(payload), prompt))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Append a tool's result."""

@@ -240,8 +240,10 @@ class CallJournal(Protocol):
     def recorded(self, key: str) -> str | None:
         """The payload recorded under `key`, or None."""
 
-    def record_reply(self, key: str, agent: str, model: str, usage: Usage, payload: str) -> None:
-        """Record a model's reply (serialised by the agents room)."""
+    def record_reply(
+        self, key: str, agent: str, model: str, usage: Usage, payload: str, prompt: str = ""
+    ) -> None:
+        """Record a model's reply (serialised by the agents room) and the version of the prompt it answers."""
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Record a tool's result."""

@@ -11,7 +11,9 @@ VulcanError
 ├── ModelUnavailable      the model's service does not answer usably
 ├── SandboxUnavailable    no sandbox that is strong enough can be had
 ├── ToolError             a tool call failed; the text is for the model
-└── EffectFailed          an outward effect was refused
+├── EffectFailed          an outward effect was refused
+└── NotSent               traces or metrics could not be sent; the log still has them
+    └── Refused           the receiver refuses these very spans
 """
 
 from __future__ import annotations
@@ -82,3 +84,22 @@ class ToolError(VulcanError):
 
 class EffectFailed(VulcanError):  # noqa: N818
     """An outward effect was tried and refused."""
+
+
+class NotSent(VulcanError):  # noqa: N818
+    """Traces or metrics could not be sent; the log still has them.
+
+    Args:
+        message: what happened.
+        hint: what the person can do next.
+        again: whether the same may work later without anybody's doing.
+        wait: seconds that the receiver asks to be left alone.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", again: bool = True, wait: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.again, self.wait = again, wait
+
+
+class Refused(NotSent):
+    """The receiver refuses these very spans; the others of them may pass."""

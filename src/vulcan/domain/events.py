@@ -130,13 +130,19 @@ class ClarificationAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelReplied(Event):
-    """A model's reply, recorded before anything is done with it; `payload` is a blob's digest."""
+    """A model's reply, recorded before anything is done with it.
+
+    Attributes:
+        payload: a blob's digest.
+        prompt: version of the agent's prompt.
+    """
 
     key: str
     agent: str
     model: str
     usage: Usage
     payload: str
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,21 @@ class WorkflowSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MonitoringSettings:
+    """Where traces go, without a public key nowhere, and where `vulcan stats --send` sends metrics.
+
+    Keys and headers are those of Langfuse's and OpenTelemetry's own variables and are never written down.
+    """
+
+    environment: str = ""
+    langfuse_base_url: str = ""
+    otlp_endpoint: str = ""
+    otlp_headers: str = field(default="", repr=False, metadata=_COMPUTED)
+    langfuse_public_key: str = field(default="", metadata=_COMPUTED)
+    langfuse_secret_key: str = field(default="", repr=False, metadata=_COMPUTED)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set.
 
@@ -95,6 +110,7 @@ class Settings:
     sandbox: SandboxSettings = SandboxSettings()
     tests: TestSettings = TestSettings()
     workflow: WorkflowSettings = WorkflowSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     checks: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=(), metadata=_COMPUTED)
 
@@ -122,9 +138,11 @@ def load_settings(
         values |= _from_repository(repository, values, user_file, notes)
     values |= _from_environment(environ)
     values |= _from_command_line(overrides)
-    for key, variable in _FALLBACK_VARIABLES.items():
-        values[key] = values[key] or environ.get(variable, "")
+    for key, variables in _FALLBACK_VARIABLES.items():
+        values[key] = values[key] or next(filter(None, map(environ.get, variables)), "")
     values["model.api_key"] = environ.get(values["model.api_key_env"], "")
+    values |= _langfuse_keys(environ, notes)
+    values["monitoring.otlp_headers"] = environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
     values["notes"] = tuple(notes)
     return typing.cast("Settings", _build(Settings, values))
 
@@ -151,8 +169,24 @@ _VARIABLES = {f"VULCAN_{key.upper().replace('.', '_')}": key for key in _SCHEMA 
     "VULCAN_MODEL": "model.name",
 }
 
-_FALLBACK_VARIABLES = {"model.base_url": "OPENAI_BASE_URL", "workflow.prefect_api_url": "PREFECT_API_URL"}
+_FALLBACK_VARIABLES = {
+    "model.base_url": ("OPENAI_BASE_URL",),
+    "workflow.prefect_api_url": ("PREFECT_API_URL",),
+    "monitoring.environment": ("LANGFUSE_TRACING_ENVIRONMENT",),
+    "monitoring.langfuse_base_url": ("LANGFUSE_BASE_URL", "LANGFUSE_HOST"),
+    "monitoring.otlp_endpoint": ("OTEL_EXPORTER_OTLP_ENDPOINT",),
+}
 """Variables of others that are used where nothing of Vulcan's own says otherwise."""
+
+
+def _langfuse_keys(environ: Mapping[str, str], notes: list[str]) -> Values:
+    public, secret = environ.get("LANGFUSE_PUBLIC_KEY", ""), environ.get("LANGFUSE_SECRET_KEY", "")
+    if not public or environ.get("LANGFUSE_TRACING_ENABLED", "").lower() in {"false", "0"}:
+        return {}
+    if not secret:
+        notes.append("LANGFUSE_PUBLIC_KEY is set without LANGFUSE_SECRET_KEY; no traces are sent")
+        return {}
+    return {"monitoring.langfuse_public_key": public, "monitoring.langfuse_secret_key": secret}
 
 
 def _build(cls: Any, values: Values, prefix: str = "") -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import doctor, jobs, work
+from vulcan.apps.cli import doctor, jobs, watching, work
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import NO_ROOM, NO_ROOM_HINT, JobNotFound, UserError, VulcanError
@@ -58,6 +58,9 @@ for each in (
     work.approve,
     jobs.cancel,
     jobs.undo,
+    watching.stats,
+    watching.audit,
+    watching.traces,
     doctor.doctor,
     work.demo,
 ):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,13 +194,29 @@ def _work(vulcan: Vulcan, job: str, view: View) -> int:
         raise UserError(f"job {job} holds no request")
     _say_sandbox(vulcan.sandbox.name)
     project = vulcan.project(Path(state.request.repository))
-    with view:
+    with view, _traced(vulcan, job) as watchers:
         for stored in vulcan.store.read(job):
             view.saw(stored)
-        stopped = asyncio.run(_drive(project, _Onward(view, state.seq), job, state.request))
+        observers = [_Onward(view, state.seq), *watchers]
+        stopped = asyncio.run(_drive(project, observers, job, state.request))
     if stopped:
         return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
     return exit_code(vulcan.desk.log(job).job.next_stage())
+
+
+@contextlib.contextmanager
+def _traced(vulcan: Vulcan, job: str) -> Iterator[list[Observer]]:
+    """The observer that sends the job's trace, where one is configured; says what could not be sent."""
+    live = vulcan.live_traces()
+    if live is None:
+        yield []
+        return
+    try:
+        yield [live]
+    finally:
+        if trouble := live.close():
+            hint = f"send the rest with: vulcan traces push {job}"
+            click.secho(f"note: the trace is not complete ({safe(trouble)}); {hint}", fg="yellow", err=True)
 
 
 def _say_sandbox(name: str) -> None:
@@ -230,10 +247,10 @@ class _Onward:
             signal.raise_signal(signal.SIGTERM)
 
 
-async def _drive(project: Project, observer: Observer, job: str, request: JobRequested) -> int:
+async def _drive(project: Project, observers: list[Observer], job: str, request: JobRequested) -> int:
     """Run the engine; returns the signal that stopped it, or 0."""
     await project.bring(request.base_commit, request.base_branch)
-    engine = project.engine([observer])
+    engine = project.engine(observers)
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(engine.run(job))
     caught: list[int] = []

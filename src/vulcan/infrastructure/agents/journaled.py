@@ -25,10 +25,20 @@ class JournaledModel(WrapperModel):
     Args:
         call_key: stable name of the piece of work; replies are recorded under `call_key/agent/turn`.
         max_turns: after so many replies `TurnLimit` is raised instead of a further request.
+        prompt: version of the agent's prompt, recorded with each reply.
     """
 
-    def __init__(self, model: Model, journal: CallJournal, call_key: str, agent: str, max_turns: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        journal: CallJournal,
+        call_key: str,
+        agent: str,
+        max_turns: int,
+        prompt: str = "",
+    ) -> None:
         super().__init__(model)
+        self._prompt = prompt
         self._journal, self._agent = journal, agent
         self._prefix, self._max_turns = f"{call_key}/{agent.replace(' ', '_')}", max_turns
         self.turn = 0
@@ -59,7 +69,8 @@ class JournaledModel(WrapperModel):
             response = await self._ask(messages, model_settings, model_request_parameters)
             payload = dump_reply(response)
             usage = usage_of(response, priced=self.wrapped.system != RECORDED)
-            self._journal.record_reply(self.key, self._agent, response.model_name or "", usage, payload)
+            name = response.model_name or ""
+            self._journal.record_reply(self.key, self._agent, name, usage, payload, self._prompt)
         return load_reply(payload, self.wrapped.model_name)
 
     async def _ask(

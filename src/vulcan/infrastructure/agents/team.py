@@ -133,7 +133,8 @@ class _Run:
         self, agent: str, model: Model, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> None:
         self._agent, self._briefing = agent, briefing
-        self._model = JournaledModel(model, journal, briefing.call_key, agent, TURNS[agent])
+        version, self._instructions = prompt(agent)
+        self._model = JournaledModel(model, journal, briefing.call_key, agent, TURNS[agent], version)
         self.tools = Tools(workspace, journal, self._model, agent)
 
     async def go(self, tools: Sequence[Tool[object]], output: Any) -> Any:
@@ -144,7 +145,7 @@ class _Run:
         """
         agent: Agent[object, Any] = Agent(
             self._model,
-            instructions=prompt(self._agent),
+            instructions=self._instructions,
             tools=tools,
             output_type=output,
             retries=RETRIES,
@@ -163,11 +164,12 @@ class _Run:
         return result.output
 
 
-def prompt(agent: str) -> str:
-    """The agent's prompt without its version line."""
+def prompt(agent: str) -> tuple[str, str]:
+    """The version of the agent's prompt, which its first line names, and the prompt."""
     name = f"{agent.replace(' ', '_')}.md"
     text = (resources.files(__package__) / "prompts" / name).read_text(encoding="utf-8")
-    return text.split("-->", 1)[1].strip()
+    first, instructions = text.split("-->", 1)
+    return first.partition("version:")[2].strip(), instructions.strip()
 
 
 def _requirement(submitted: SubmittedRequirements) -> Requirement:

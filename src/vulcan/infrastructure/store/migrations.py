@@ -27,6 +27,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX first_events ON events (id, job) WHERE seq = 1",
     ),
+    (  # 2: each event is sealed together with the one before it. What is older than the chain stays unsealed.
+        "ALTER TABLE events ADD COLUMN digest TEXT",
+        """
+        CREATE TABLE chain (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            first INTEGER NOT NULL,
+            length INTEGER NOT NULL,
+            head TEXT NOT NULL
+        )
+        """,
+        "INSERT INTO chain SELECT 1, coalesce(max(id), 0) + 1, 0, '' FROM events",
+        """
+        CREATE TRIGGER no_event_is_edited BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
+        """,
+        """
+        CREATE TRIGGER no_event_is_removed BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
+        """,
+    ),
 )
 """Statements of each step; step N brings a database from schema N - 1 to N."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import NamedTuple
 
@@ -23,6 +24,11 @@ class Record(NamedTuple):
     version: int
     payload: str | None
     blob: str | None
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of the payload, wherever it is."""
+        return hashlib.sha256((self.payload or "").encode()).hexdigest() if self.blob is None else self.blob
 
 
 def to_record(event: Event, blobs: BlobStore) -> Record:

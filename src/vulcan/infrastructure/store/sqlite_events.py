@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
+from vulcan.application.audit import Chain, Link, seal_event
 from vulcan.application.ports import BlobStore, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event
@@ -22,7 +23,10 @@ _SELECT = """
     SELECT seq, at, name, version, payload, blob FROM events WHERE job = ? AND seq > ? ORDER BY seq
 """
 _INSERT = """
-    INSERT INTO events (job, seq, at, name, version, payload, blob) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO events (job, seq, at, name, version, payload, blob, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_LINKS = """
+    SELECT id, job, seq, at, name, version, payload, blob, digest FROM events WHERE id >= ? ORDER BY id
 """
 _FILE_MODE = 0o600
 
@@ -110,6 +114,15 @@ class SqliteEventStore:
                 if not news:
                     yield None
 
+    def chain(self) -> Chain:
+        """The chain over all jobs' events as it is now."""
+        with self._lock, self._translated(), self._transaction():
+            execute = self._connection.execute
+            first, length, head = execute("SELECT first, length, head FROM chain").fetchone()
+            (older,) = execute("SELECT count(*) FROM events WHERE id < ?", (first,)).fetchone()
+            links = [_link(*row) for row in execute(_LINKS, (first,))]
+        return Chain(links, first, older, length, head)
+
     def close(self) -> None:
         """Let the database go."""
         with self._lock:
@@ -144,8 +157,13 @@ class SqliteEventStore:
                 f"the log of job {job} ends at {last}, not at {expected_seq}",
                 hint="Another process worked on the job; read its log again before you go on.",
             )
-        rows = [(job, seq, at, *record) for seq, record in enumerate(records, expected_seq + 1)]
+        length, head = execute("SELECT length, head FROM chain").fetchone()
+        rows = []
+        for seq, record in enumerate(records, expected_seq + 1):
+            head = seal_event(head, job, seq, at, record.name, record.version, record.content)
+            rows.append((job, seq, at, *record, head))
         self._connection.executemany(_INSERT, rows)
+        execute("UPDATE chain SET length = ?, head = ?", (length + len(rows), head))
 
     def _read(self, connection: sqlite3.Connection, job: str, after: int) -> list[StoredEvent]:
         with self._translated():
@@ -178,6 +196,21 @@ class SqliteEventStore:
         except OSError as error:
             message = f"event log {self._path}: {os.strerror(error.errno or 0)}"
             raise VulcanError(message, hint=_FOLDER_HINT) from error
+
+
+def _link(
+    id_: int,
+    job: str,
+    seq: int,
+    at: float,
+    name: str,
+    version: int,
+    payload: str | None,
+    blob: str | None,
+    digest: str,
+) -> Link:
+    content = Record(name, version, payload, blob).content
+    return Link(id_, job, seq, at, name, version, content, digest or "")
 
 
 def _kind(error: sqlite3.Error) -> int:

@@ -1,0 +1,152 @@
+"""Commands that look at what jobs did and cost: stats, audit, traces."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.outcomes import ExitCode
+from vulcan.apps.cli.safe import one_line, safe
+from vulcan.domain.errors import NotSent, UserError
+
+if TYPE_CHECKING:
+    from vulcan.application.stats import Stats, Table
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@click.option("--prometheus", is_flag=True, help="Prometheus's text format, for a node exporter's folder.")
+@click.option("--json", "as_json", is_flag=True, help="All figures for machines.")
+@click.option("--send", is_flag=True, help="Send them to the OpenTelemetry collector (OTLP over HTTP).")
+def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool) -> None:
+    """Show quality, speed and cost of JOBS (default: all), by agent, model, stage and tool."""
+    from vulcan.application.metrics import prometheus_text
+    from vulcan.application.stats import of_jobs
+    from vulcan.domain.codec import encode
+
+    vulcan = open_vulcan()
+    chosen = [vulcan.desk.find(job) for job in jobs] or vulcan.store.jobs()
+    logs = [vulcan.store.read(job) for job in chosen]
+    figures = of_jobs(logs)
+    if send:
+        began = min((log[0].at for log in logs if log), default=0.0)
+        click.echo(f"figures of {figures.jobs} jobs sent to {vulcan.send_metrics(figures, began)}")
+    elif prometheus:
+        click.echo(prometheus_text(figures), nl=False)
+    elif as_json:
+        tables = {name: _plain(getattr(figures, name), encode) for name in type(figures).__slots__}
+        click.echo(json.dumps(tables | {"coverage": figures.coverage}))
+    else:
+        _show(figures)
+
+
+def _plain(value: Any, encode: Any) -> Any:
+    return {key: encode(each) for key, each in value.items()} if isinstance(value, dict) else encode(value)
+
+
+def _show(figures: Stats) -> None:
+    states = ", ".join(f"{count} {state}" for state, count in figures.states.items()) or "none"
+    coverage = "not measured" if figures.coverage is None else f"{figures.coverage:.0f} %"
+    click.echo(f"jobs: {figures.jobs} ({states})")
+    click.echo(
+        f"proven: {figures.proven} of {figures.judged} judged, {figures.proven_at_once} in the first round"
+    )
+    click.echo(
+        f"criteria met: {figures.criteria_proven} of {figures.criteria}; coverage of changed lines: {coverage}"
+    )
+    gates = ", ".join(f"{g} {c.passed}/{c.passed + c.failed}" for g, c in figures.gates.items())
+    click.echo(f"gates passed: {gates or 'none'}")
+    click.echo(f"work: {figures.seconds:.0f} s in {figures.rounds} rounds")
+    total = figures.total
+    unpriced = f" and {total.unpriced} calls of unknown price" if total.unpriced else ""
+    click.echo(f"models: {total.calls} calls, {_tokens(total)} tokens, ${total.cost:.4f}{unpriced}")
+    tables = {"agent": figures.by_agent, "model": figures.by_model, "stage": figures.by_stage}
+    for name, table in (tables | {"tool": figures.by_tool}).items():
+        _show_table(name, table)
+
+
+def _tokens(spent: Any) -> str:
+    return f"{spent.input_tokens:,.0f} + {spent.output_tokens:,.0f}"
+
+
+def _show_table(name: str, table: Table) -> None:
+    if not table:
+        return
+    click.secho(f"\n{name:<28} {'calls':>6} {'seconds':>9} {'tokens in + out':>20} {'cost':>10}", bold=True)
+    for key, spent in table.items():
+        cost = f"${spent.cost:.4f}{'+?' if spent.unpriced else ''}"
+        click.echo(
+            f"{one_line(key, 28):<28} {spent.calls:>6} {spent.seconds:>9.1f} {_tokens(spent):>20} {cost:>10}"
+        )
+
+
+@click.group()
+def audit() -> None:
+    """The activity log: every act with who, what, when and on whose authority."""
+
+
+@audit.command("verify")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify_log(file: Path | None) -> None:
+    """Find lines of the log, or of the exported FILE, that were edited, removed or moved. Exits with 1 if there are."""
+    from vulcan.application.audit import verify, verify_export
+
+    chain = open_vulcan().store.chain()
+    breaches = verify(chain)
+    if file is not None:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            breaches += verify_export(lines, chain)
+    for breach in breaches:
+        click.secho(f"{safe(breach.where)}: {breach.what}", fg="red")
+    if breaches:
+        click.echo(
+            f"{len(breaches)} breaches. Compare with an earlier export or a backup of the state folder."
+        )
+        sys.exit(ExitCode.FAILED)
+    older = f"; {chain.older} older ones are from before there was a chain" if chain.older else ""
+    click.echo(f"the log is whole: {chain.length} events, head {chain.head[:16] or 'none'}{older}")
+
+
+@audit.command("export")
+@click.option("--output", "-o", type=click.File("w"), default="-", help="File; default: standard output.")
+def export_log(output: Any) -> None:
+    """Write all acts as JSONL, oldest first, secrets masked; `vulcan audit verify FILE` checks the file."""
+    from vulcan.application.audit import export
+
+    vulcan = open_vulcan()
+    chain = vulcan.store.chain()
+    logs = {job: vulcan.store.read(job) for job in {link.job for link in chain.links}}
+    for line in export(chain, logs, vulcan.masker()):
+        click.echo(line, file=output)
+
+
+@click.group()
+def traces() -> None:
+    """Jobs as traces in Langfuse."""
+
+
+@traces.command()
+@click.argument("jobs", nargs=-1)
+def push(jobs: tuple[str, ...]) -> None:
+    """Send of JOBS (default: all) what Langfuse does not have yet. Sending twice doubles nothing."""
+    vulcan = open_vulcan()
+    pusher = vulcan.pusher()
+    if pusher is None:
+        raise UserError(
+            "Langfuse is not configured",
+            hint="Set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL.",
+        )
+    for job in [vulcan.desk.find(each) for each in jobs] or vulcan.store.jobs():
+        try:
+            pushed = pusher.push(vulcan.store.read(job), whole=True)
+        except NotSent as error:
+            hint = f"{error.hint} It goes on there with: vulcan traces push".strip()
+            raise NotSent(f"job {job}: {error.message}", hint=hint) from error
+        click.echo(f"job {job}: {pushed.spans} spans and {pushed.scores} scores sent")
+        for refused in pushed.refused:
+            click.secho(f"  refused for ever: {safe(refused)}", fg="yellow")

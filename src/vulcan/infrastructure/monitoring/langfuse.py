@@ -1,0 +1,167 @@
+"""Traces to Langfuse: its SDK makes the spans, this posts them, so that every batch is known to be there or not.
+
+The SDK alone blocks at exit while the server is away, and drops what it could not send (docs/architecture/adr, watchers).
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from vulcan import __version__
+from vulcan.application.trace import Kind, Score, Span, Trace
+from vulcan.domain.errors import NotSent, Refused, UserError
+from vulcan.infrastructure.monitoring.http import request
+
+CLOUD = "https://cloud.langfuse.com"
+OLDEST = (3, 22)
+"""Servers below have no OTLP endpoint."""
+
+RELEASE = f"vulcan {__version__}"
+Attributes = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LangfuseAccess:
+    """Where Langfuse is and with which keys; `timeout` in seconds for one request."""
+
+    public_key: str
+    secret_key: str = field(repr=False)
+    base_url: str = CLOUD
+    environment: str = "default"
+    timeout: float = 10.0
+
+    @property
+    def receiver(self) -> str:
+        """Names server and project."""
+        return f"{self.base_url} {self.public_key}"
+
+
+class LangfuseSink:
+    """Sends spans by OTLP and scores by REST, and asks the server's version first."""
+
+    def __init__(self, access: LangfuseAccess) -> None:
+        self._access = access
+        pair = f"{access.public_key}:{access.secret_key}".encode()
+        self._headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        self._host = f"Langfuse at {access.base_url}"
+
+    @cached_property
+    def server_version(self) -> str:
+        """The server's version; raises `NotSent` where it does not answer or is too old."""
+        answer = self._request("/api/public/health", {})
+        try:
+            version = str(json.loads(answer)["version"])
+            known = tuple(int(part) for part in version.partition("-")[0].split(".")[:2])
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotSent(
+                f"{self._host} is no Langfuse server", hint="Check its URL.", again=False
+            ) from error
+        if known < OLDEST:
+            raise NotSent(
+                f"{self._host} has version {version}", hint="Vulcan needs 3.22 or newer.", again=False
+            )
+        return version
+
+    def send(self, trace: Trace, spans: Sequence[Span]) -> None:
+        """Deliver spans; returns once the server has them."""
+        _ = self.server_version
+        encoding = _encoding()
+        marked = [(span, attributes_of(trace, span, self._access.environment)) for span in spans]
+        body = encoding.encoder(self._access.public_key).encode(trace, marked)
+        headers = {
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+            "x-langfuse-sdk-name": "python",
+            "x-langfuse-public-key": self._access.public_key,
+            "x-langfuse-ingestion-version": "4",
+        }
+        answer = self._request("/api/public/otel/v1/traces", headers, gzip.compress(body, 6))
+        if rejected := encoding.rejection(answer):
+            raise Refused(f"{self._host} rejects spans: {rejected}", again=False)
+
+    def score(self, trace: Trace, score: Score) -> None:
+        """Deliver one score, by the one form that servers of every version take."""
+        _ = self.server_version
+        body = {
+            "id": score.id,
+            "traceId": trace.id,
+            "name": score.name,
+            "value": score.value,
+            "dataType": "BOOLEAN" if score.boolean else "NUMERIC",
+            "comment": score.comment,
+            "environment": self._access.environment,
+        }
+        headers = {"Content-Type": "application/json"}
+        self._request("/api/public/scores", headers, json.dumps(body).encode())
+
+    def _request(self, path: str, headers: dict[str, str], body: bytes | None = None) -> bytes:
+        url = self._access.base_url.rstrip("/") + path
+        return request(url, self._headers | headers, self._access.timeout, body, receiver=self._host)
+
+
+# ---------------------------------------------------------------------------------------------- mapping
+
+_TYPES = {Kind.JOB: "span", Kind.STAGE: "span", Kind.MODEL: "generation", Kind.TOOL: "tool"}
+
+
+def attributes_of(trace: Trace, span: Span, environment: str) -> Attributes:
+    """A span in Langfuse's own words, which have precedence on the server over all others."""
+    values: Attributes = {
+        "langfuse.trace.name": "vulcan job",
+        "session.id": trace.session,
+        "user.id": trace.user,
+        "langfuse.environment": environment,
+        "langfuse.release": RELEASE,
+        "langfuse.observation.type": _TYPES[span.kind],
+        "langfuse.observation.input": span.input,
+        "langfuse.observation.output": span.output,
+    }
+    if span.error:
+        values |= {"langfuse.observation.level": "ERROR", "langfuse.observation.status_message": span.error}
+    if span.kind is Kind.JOB:
+        values |= {"langfuse.trace.input": span.input, "langfuse.trace.output": span.output}
+    if span.kind is Kind.MODEL:
+        values |= _of_a_model(span)
+    values |= {f"langfuse.observation.metadata.{key}": value for key, value in span.metadata.items()}
+    return {key: value for key, value in values.items() if value}
+
+
+def _of_a_model(span: Span) -> Attributes:
+    usage = span.usage
+    details = {
+        "input": usage.input_tokens - usage.cached_tokens,
+        "input_cached_tokens": usage.cached_tokens,
+        "output": usage.output_tokens,
+    }
+    values: Attributes = {
+        "langfuse.observation.model.name": span.model,
+        "langfuse.observation.usage_details": json.dumps(details),
+        "langfuse.observation.prompt.name": span.prompt,
+    }
+    if usage.cost is None:  # then the server's own price list may know
+        values["langfuse.observation.metadata.price"] = "unknown to Vulcan"
+    else:
+        values["langfuse.observation.cost_details"] = json.dumps({"total": usage.cost})
+    if span.prompt_version:
+        values["langfuse.observation.metadata.prompt_version"] = span.prompt_version
+    if span.prompt_version.isdecimal():
+        values["langfuse.observation.prompt.version"] = int(span.prompt_version)
+    return values
+
+
+def _encoding() -> ModuleType:
+    try:
+        from vulcan.infrastructure.monitoring import encoding
+    except ImportError as error:
+        raise UserError(
+            f"Langfuse is configured, but its SDK is missing: {error}",
+            hint="Install it with: pip install 'vulcan-agent[langfuse]'",
+        ) from error
+    return encoding

@@ -1,0 +1,39 @@
+"""How far each job's trace was sent to one receiver: a small file a job, replaced as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+from vulcan.domain.errors import VulcanError
+
+
+class FileMarks:
+    """Marks below `folder`, apart for each receiver: a trace sent to one is still to be sent to another."""
+
+    def __init__(self, folder: Path, receiver: str) -> None:
+        self._folder = folder / hashlib.sha256(receiver.encode()).hexdigest()[:16]
+
+    def get(self, job: str) -> int:
+        """The mark of a job; 0 where there is none or it can't be read, since sending again is harmless."""
+        try:
+            return int((self._folder / job).read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def set(self, job: str, seq: int) -> None:
+        """Move the mark of a job; it only ever moves forward."""
+        if seq <= self.get(job):
+            return
+        draft = self._folder / f".{job}.{os.getpid()}.{threading.get_ident()}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft.write_text(str(seq))
+            draft.replace(self._folder / job)
+        except OSError as error:
+            raise VulcanError(
+                f"the mark of what was sent can't be written: {error}",
+                hint="Free some space, or make the state folder writable; sending again doubles nothing.",
+            ) from error

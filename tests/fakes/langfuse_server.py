@@ -1,0 +1,136 @@
+"""A recording Langfuse: its OTLP, score and health endpoints on a real socket, with faults to order.
+
+Like the real one it keeps one span and one score for each id, whatever is sent again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+Span = dict[str, Any]
+
+
+class LangfuseServer:
+    """`fault` may be set at any time: a status, `slow`, `cut`, or a function of the request's path and body."""
+
+    def __init__(self, version: str = "4.16.0") -> None:
+        self.version = version
+        self.fault: int | str | Callable[[str, bytes], int] = 0
+        self.headers: dict[str, str] = {}
+        self.spans: dict[str, Span] = {}
+        self.scores: dict[str, dict[str, Any]] = {}
+        self.received: list[Span] = []
+        self.posts = 0
+        self.bodies: list[bytes] = []
+        self.rejects = 0
+        self._lock = threading.Lock()
+        self._released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(outer) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler's self is the inner one
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None: ...
+
+            def do_GET(self) -> None:
+                self._serve(b"")
+
+            def do_POST(self) -> None:
+                self._serve(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def _serve(self, body: bytes) -> None:
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    status, content = outer._answer(self.path, dict(self.headers), body)
+                    if status == -1:
+                        self.connection.shutdown(socket.SHUT_RDWR)
+                        return
+                    self.send_response(status)
+                    if status == 429:
+                        self.send_header("Retry-After", "7")
+                    if status == 302:
+                        self.send_header("Location", f"{outer.url}/elsewhere")
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
+
+        return Handler
+
+    def _answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        fault = self.fault(path, body) if callable(self.fault) else self.fault
+        if path.endswith("/health"):
+            return 200, json.dumps({"status": "OK", "version": self.version}).encode()
+        self.posts += 1
+        if fault == "slow":
+            self._released.wait(60)
+        if fault == "cut":
+            return -1, b""
+        if isinstance(fault, int) and fault:
+            return fault, b"as ordered"
+        with self._lock:
+            self.headers = headers
+            return 200, self._keep(path, body)
+
+    def _keep(self, path: str, body: bytes) -> bytes:
+        if path == "/api/public/scores":
+            score = json.loads(body)
+            self.scores[score["id"]] = score
+            self.bodies.append(body)
+            return json.dumps({"id": score["id"]}).encode()
+        assert path == "/api/public/otel/v1/traces", path
+        raw = gzip.decompress(body)
+        self.bodies.append(raw)
+        for span in decoded(raw):
+            self.received.append(span)
+            self.spans[span["id"]] = span
+        answer = ExportTraceServiceResponse()
+        answer.partial_success.rejected_spans = self.rejects
+        return answer.SerializeToString()
+
+
+def decoded(body: bytes) -> list[Span]:
+    """The spans of an OTLP request."""
+    request = ExportTraceServiceRequest.FromString(body)
+    return [
+        {
+            "id": span.span_id.hex(),
+            "trace": span.trace_id.hex(),
+            "parent": span.parent_span_id.hex(),
+            "name": span.name,
+            "start": span.start_time_unix_nano / 1e9,
+            "end": span.end_time_unix_nano / 1e9,
+            "status": span.status.code,
+            "scope": scope.scope.name,
+            "resource": {a.key: a.value.string_value for a in group.resource.attributes},
+            "attributes": {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in span.attributes},
+        }
+        for group in request.resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]

@@ -1,0 +1,63 @@
+"""What is taken out of text before it leaves this machine, and what stays."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vulcan.application.masking import MASK, Masker, secrets_of
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+IB/AAK=\nabc\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("key sk-ant-" + "a1B2" * 8, "a1B2"),
+        ("AKIAABCDEFGHIJKLMNOP", "AKIA"),
+        ("ghp_" + "x" * 36, "xxxx"),
+        ("postgres://me:hunter22@db/x", "hunter22"),
+        ("PASSWORD=correcthorse", "correcthorse"),
+        ('{"api_key": "abcdefgh12345"}', "abcdefgh"),
+        (json.dumps(json.dumps({"client_secret": "abcdefgh12345"})), "abcdefgh"),
+        ("Authorization: Bearer abcdefgh12345", "abcdefgh"),
+        (f"a {KEY} b", "MIIE"),
+        (json.dumps({"file": KEY}), "MIIE"),
+        ("mine is swordfish99!", "swordfish99!"),
+    ],
+)
+def test_secrets_go(text: str, secret: str) -> None:
+    masked = Masker(["swordfish99!", "short"])(text)
+    assert secret not in masked
+    assert MASK in masked
+    if text.startswith(("{", '"')):
+        json.loads(masked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def tokenize(text): return text",
+        "short",
+        "token count: 12",
+        "https://example.org/a:b@c",
+        "secret: yes",
+        "",
+    ],
+)
+def test_plain_text_stays(text: str) -> None:
+    assert Masker(["short"])(text) == text
+
+
+@given(st.text(min_size=8, max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_a_known_secret_never_stays(secret: str, before: str, after: str) -> None:
+    masked = Masker([secret])(before + secret + after)
+    assert secret not in masked.replace(MASK, "\0") or secret in before + "\0" + after
+
+
+def test_secret_variables_are_known_by_their_names() -> None:
+    environ = {"OPENAI_API_KEY": "one", "GH_TOKEN": "two", "HOME": "/root", "DB_PASSWORD": "three"}
+    assert secrets_of(environ) == ["one", "two", "three"]

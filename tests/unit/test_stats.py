@@ -1,0 +1,132 @@
+"""Figures of jobs: what they sum to, and how they are written out."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.generated import events
+from fakes.sample_events import called, replied, requested
+from fakes.whole_job import COSTS, WORKER, WholeJob, whole_job
+from vulcan.application.metrics import metrics_of, prometheus_text
+from vulcan.application.ports import StoredEvent
+from vulcan.application.stats import NO_TOOL, GateCount, Stats, of_job, of_jobs
+from vulcan.application.timeline import timeline
+from vulcan.domain.events import JobCancelled, Stage, StageStarted, WorkStarted
+from vulcan.domain.job import fold
+
+
+def test_the_figures_of_a_whole_job() -> None:
+    stats = of_job(whole_job().log)
+    assert stats.states == {"done": 1}
+    assert (stats.jobs, stats.judged, stats.proven, stats.proven_at_once) == (1, 1, 1, 0)
+    assert (stats.criteria, stats.criteria_proven, stats.coverage) == (2, 2, 75.0)
+    assert stats.gates == {"change": GateCount(1, 0), "red_green": GateCount(1, 0)}
+    assert stats.total.cost == sum(COSTS)
+    assert stats.total.calls == 4
+    assert stats.by_agent["coder"].seconds == 9  # 3 s and 6 s; the pause of 100 s is nobody's
+    assert stats.by_tool["shell"].seconds == 4
+    assert stats.by_tool["shell"].cost == COSTS[1]
+    assert stats.by_tool[NO_TOOL].calls == 3
+    assert stats.by_stage["generate"].calls == 2
+    assert stats.by_stage["generate"].seconds == 18  # 12 s until the pause, 6 s after it
+    assert stats.by_stage["release"].seconds == 2  # waiting for approval is not counted
+    assert stats.by_stage["generate"].cost == COSTS[1] + COSTS[2]
+
+
+def test_costs_by_agent_model_stage_and_tool_each_sum_to_the_total() -> None:
+    stats = of_jobs([whole_job().log, whole_job().log])
+    for table in (stats.by_agent, stats.by_model, stats.by_stage, stats.by_tool):
+        assert math.isclose(sum(each.cost for each in table.values()), 2 * sum(COSTS))
+        assert math.isclose(sum(each.input_tokens for each in table.values()), stats.total.input_tokens)
+
+
+def test_calls_of_one_reply_share_its_cost() -> None:
+    job = WholeJob()
+    key = "generate/1/coder/0"
+    job.add(0, requested())
+    job.add(1, replied(key, 0.3))
+    job.add(1, called(f"{key}/a/b"))  # a provider's own id may hold anything
+    job.add(1, called(f"{key}/c"))
+    spent = of_job(job.log).by_tool["run_command"]
+    assert (spent.calls, spent.cost, spent.input_tokens, spent.seconds) == (2, 0.3, 1000, 2)
+
+
+def test_a_call_of_unknown_price_is_said_and_not_counted_as_free() -> None:
+    job = WholeJob()
+    job.add(0, requested())
+    job.add(1, replied("generate/1/coder/0", None))
+    job.add(1, replied("generate/1/coder/1", 0.5))
+    stats = of_job(job.log)
+    assert (stats.total.cost, stats.total.unpriced) == (0.5, 1)
+
+
+def test_a_killed_worker_counts_up_to_its_last_sign_of_life() -> None:
+    job = WholeJob()
+    job.add(0, requested())
+    job.add(1, WorkStarted(WORKER, 1))
+    job.add(0, StageStarted(Stage.GENERATE, 1))
+    job.add(5, replied("generate/1/coder/0"))
+    job.add(3600, WorkStarted(WORKER, 2))
+    job.add(0, StageStarted(Stage.GENERATE, 1))
+    lost, going_on = timeline(job.log).runs
+    assert (lost.lost, lost.closed, lost.seconds) == (True, 5, 5)
+    assert (going_on.lost, going_on.closed) == (False, 0)
+    assert of_job(job.log).by_stage["generate"].failures == 1
+
+
+def test_a_cancel_from_outside_ends_the_run() -> None:
+    job = WholeJob()
+    job.add(0, requested())
+    job.add(0, StageStarted(Stage.GENERATE, 1))
+    job.add(7, JobCancelled("ada"))
+    (run,) = timeline(job.log).runs
+    assert (run.closed, run.seconds) == (3, 7)
+
+
+def stored(made: list) -> list[StoredEvent]:
+    return [StoredEvent("j", seq, float(seq), event) for seq, event in enumerate(made, 1)]
+
+
+@given(st.lists(events(), max_size=12))
+def test_any_log_has_figures_and_every_event_is_in_one_place(made: list) -> None:
+    log = stored(made)
+    stats = of_job(log)
+    prometheus_text(stats)
+    line = timeline(log)
+    placed = [s.stored.seq for run in line.runs for s in run.steps] + [s.stored.seq for s in line.between]
+    assert sorted(placed + [run.seq for run in line.runs]) == [entry.seq for entry in log]
+    usage = fold((entry.event, entry.at) for entry in log).usage
+    assert stats.total.calls == usage.calls
+    if usage.cost is not None and log:
+        assert math.isclose(stats.total.cost, usage.cost, abs_tol=1e-6)
+
+
+def test_no_jobs_have_figures_too() -> None:
+    assert of_jobs([]) == Stats()
+    assert "vulcan_jobs_judged_total 0" in prometheus_text(Stats())
+
+
+SAMPLE = re.compile(
+    r'^[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\["\\n])*"(,[a-z]+="(?:[^"\\\n]|\\["\\n])*")*\})? [0-9.e+-]+$'
+)
+
+
+@given(st.lists(events(), max_size=8))
+def test_every_line_of_the_prometheus_text_is_well_formed(made: list) -> None:
+    text = prometheus_text(of_job(stored(made)))
+    assert text.endswith("\n")
+    for line in text.removesuffix("\n").split("\n"):
+        assert line.startswith(("# HELP ", "# TYPE ")) or SAMPLE.match(line), line
+
+
+def test_prometheus_names_are_counters_and_unique() -> None:
+    text = prometheus_text(of_job(whole_job().log))
+    assert f'vulcan_agent_cost_total{{agent="coder"}} {COSTS[1] + COSTS[2]!r}' in text
+    assert 'vulcan_gates_total{gate="red_green",verdict="passed"} 1.0' in text
+    assert '# TYPE vulcan_jobs gauge\nvulcan_jobs{state="done"} 1' in text
+    names = [metric.name for metric in metrics_of(Stats())]
+    assert len(names) == len(set(names))
