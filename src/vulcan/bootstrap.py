@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
+    from vulcan.infrastructure.llm.dust.access import DustAccess
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
     from vulcan.infrastructure.sandbox import CanaryCheck
@@ -116,7 +117,14 @@ class Vulcan:
         from vulcan.infrastructure.llm.registry import make_model
 
         model = self.settings.model
-        return make_model(model.name, model.base_url, model.api_key)
+        return make_model(model.name, model.base_url, model.api_key, self.dust_access())
+
+    def dust_access(self) -> DustAccess:
+        """The Dust workspace that the settings name; it may be incomplete."""
+        from vulcan.infrastructure.llm.dust.access import DustAccess
+
+        dust = self.settings.dust
+        return DustAccess(dust.workspace, dust.url, dust.api_key, dust.messages_per_minute)
 
     @staticmethod
     def warm_up() -> None:

@@ -53,6 +53,17 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DustSettings:
+    """The Dust workspace for models named `dust:...`; the key is read from the variable that `api_key_env` names."""
+
+    workspace: str = ""
+    url: str = "https://dust.tt"
+    api_key_env: str = "DUST_API_KEY"
+    messages_per_minute: int = 60
+    api_key: str = field(default="", repr=False, metadata=_COMPUTED)
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """How code is held; `unsafe` accepts running it without any sandbox."""
 
@@ -90,6 +101,7 @@ class Settings:
 
     state_dir: Path
     model: ModelSettings = ModelSettings()
+    dust: DustSettings = DustSettings()
     budget: Budget = Budget()
     review: ReviewPolicy = ReviewPolicy()
     sandbox: SandboxSettings = SandboxSettings()
@@ -124,7 +136,8 @@ def load_settings(
     values |= _from_command_line(overrides)
     for key, variable in _FALLBACK_VARIABLES.items():
         values[key] = values[key] or environ.get(variable, "")
-    values["model.api_key"] = environ.get(values["model.api_key_env"], "")
+    for room in ("model", "dust"):
+        values[f"{room}.api_key"] = environ.get(values[f"{room}.api_key_env"], "")
     values["notes"] = tuple(notes)
     return typing.cast("Settings", _build(Settings, values))
 
@@ -151,7 +164,11 @@ _VARIABLES = {f"VULCAN_{key.upper().replace('.', '_')}": key for key in _SCHEMA 
     "VULCAN_MODEL": "model.name",
 }
 
-_FALLBACK_VARIABLES = {"model.base_url": "OPENAI_BASE_URL", "workflow.prefect_api_url": "PREFECT_API_URL"}
+_FALLBACK_VARIABLES = {
+    "model.base_url": "OPENAI_BASE_URL",
+    "dust.workspace": "DUST_WORKSPACE_ID",
+    "workflow.prefect_api_url": "PREFECT_API_URL",
+}
 """Variables of others that are used where nothing of Vulcan's own says otherwise."""
 
 

@@ -9,6 +9,10 @@ from vulcan.domain.errors import UserError
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
+    from vulcan.infrastructure.llm.dust.access import DustAccess
+
+DUST = "dust:"
+
 __all__ = ["Model", "make_model"]
 
 NO_MODEL = (
@@ -16,17 +20,19 @@ NO_MODEL = (
     "Set one of these, then run again:\n"
     "  vulcan run --model anthropic:claude-sonnet-4-5 ...      (with ANTHROPIC_API_KEY; any Pydantic AI provider)\n"
     "  vulcan run --model NAME --base-url http://HOST/v1 ...   (any OpenAI-compatible server; key in OPENAI_API_KEY)\n"
+    "  vulcan run --model dust:AGENT ...                       (a Dust workspace; DUST_WORKSPACE_ID, DUST_API_KEY)\n"
     '  or write model = "..." under [tool.vulcan] in pyproject.toml, or set VULCAN_MODEL',
 )
 
 
-def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
+def make_model(name: str, base_url: str = "", api_key: str = "", dust: DustAccess | None = None) -> Model:
     """The model of a name.
 
     Args:
-        name: `recorded:NAME`, `provider:model`, or any name together with `base_url`.
+        name: `recorded:NAME`, `dust:AGENT_OR_MODEL`, `provider:model`, or any name together with `base_url`.
         base_url: an OpenAI-compatible endpoint, up to and with `/v1`.
         api_key: for `base_url`; providers by name read their own environment variables.
+        dust: the workspace for `dust:` names.
 
     Raises:
         UserError: no such model, or its provider's package is not installed.
@@ -37,6 +43,11 @@ def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
         from vulcan.infrastructure.llm.recorded import load_recording
 
         return load_recording(name)
+    if name.startswith(DUST):
+        from vulcan.infrastructure.llm.dust.access import DustAccess
+        from vulcan.infrastructure.llm.dust.model import DustModel
+
+        return DustModel(name.removeprefix(DUST), dust or DustAccess())
     if base_url:
         from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 
