@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,7 +39,7 @@ PIECE = 24
 def say(content: str, **more: Any) -> Reply:
     """What the agent answers. More keys make it misbehave:
 
-    cut=n: the first connection breaks after n events; done=n: each window holds n events; silent=True: the first
+    cut=n: the first connection breaks after n events; done=n: each window holds n events; silent=True or seconds: the first
     window sends nothing; replay=True: the cursor is ignored; expired=True: all windows are empty; missing=n: the
     first n event requests are answered 404; lag=n: the agent message is absent from n answers; hang=True: it never
     ends unless it is cancelled; ask=True: it wants an approval; pruned=True: its context was pruned; error=dict:
@@ -480,6 +481,7 @@ class _Handler(BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         self.query = {name: values[0] for name, values in parse_qs(split.query).items()}
         self.dust.requests.append(f"{method} {self.path}")
+        self._lost = False
         self.dust.headers.append(dict(self.headers))
         with suppress(BrokenPipeError, ConnectionResetError):
             try:
@@ -495,20 +497,26 @@ class _Handler(BaseHTTPRequestHandler):
         chaos = self.dust.chaos
         if chaos is None or path.endswith("/events"):
             return
-        kind = chaos.draw(("cut", "delay", *REFUSALS))
+        kind = chaos.draw(("cut", "lost", "delay", *REFUSALS))
         if kind == "cut":
             raise ScriptedError(BROKEN)
         if kind == "delay":
             self.dust.wait(0.2)
+        elif kind == "lost":
+            self._lost = True
         elif kind:
             raise ScriptedError(REFUSALS[kind])
 
     def _scripted(self, reply: Reply) -> None:
         self.close_connection = True
         if not reply.get("broken"):
+            self._lost = False
             self._send(reply["status"], reply["body"])
 
     def _send(self, status: int, body: Json | str) -> None:
+        if self._lost:  # what was asked is done, but nobody hears of it
+            self.close_connection = True
+            return
         text = body if isinstance(body, str) else json.dumps(body)
         self.send_response(status)
         self.send_header("content-type", "text/html" if isinstance(body, str) else "application/json")
@@ -543,6 +551,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._cancel(conversation, body)
             case ("GET", "assistant", "conversations", conversation, "consumption"):
                 self._consumption(self.dust.conversation(conversation))
+            case ("GET", "assistant", "conversations", conversation, "events") if not sse:
+                self._see_other()
+            case ("GET", "assistant", "conversations", conversation, "events"):
+                self._stream_conversation(self.dust.conversation(conversation))
             case ("GET", "assistant", "conversations", conversation, "messages", sid, "events") if not sse:
                 self._redirect(conversation, sid)
             case ("GET", "assistant", "conversations", conversation, "messages", sid, "events"):
@@ -603,26 +615,50 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.windows < answer.reply.get("missing", 0):
             answer.windows += 1
             raise RefusedError(404, "message_not_found")
+        self._see_other()
+
+    def _see_other(self) -> None:
         self.send_response(307)
         self.send_header("location", self.path.replace("/api/v1/", "/api/sse/v1/"))
         self.send_header("content-length", "0")
         self.end_headers()
 
     def _stream(self, answer: AgentMessage) -> None:
-        self.close_connection = True
         answer.windows += 1
         first = answer.windows == 1 + answer.reply.get("missing", 0)
+        self._begin_stream()
+        if answer.reply.get("silent") and first:
+            self.dust.wait(30 if answer.reply["silent"] is True else answer.reply["silent"])
+            return
+        if not answer.reply.get("expired") and not self._window(answer, first):
+            return
+        self.wfile.write(b"data: done\n\n")
+
+    def _begin_stream(self) -> None:
+        self.close_connection = True
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
         self.wfile.write(b"event: dust-handshake\ndata: {}\n\n")
         self.wfile.flush()
-        if answer.reply.get("silent") and first:
-            self.dust.wait(30)
-            return
-        if not answer.reply.get("expired") and not self._window(answer, first):
-            return
+
+    def _stream_conversation(self, conversation: Conversation) -> None:
+        """What happened in a conversation so far; its answers run at once, so nothing is added later."""
+        self._begin_stream()
+        for rank, message in enumerate(conversation.messages):
+            number = f"{rank}-0"
+            agent = isinstance(message, AgentMessage)
+            body = message.to_json() if agent else message
+            data = {
+                "type": "agent_message_new" if agent else "user_message_new",
+                "created": now(),
+                "messageId": body["sId"],
+                "message": {**body, "rank": rank},
+            }
+            if agent:
+                data["configurationId"] = message.agent.sid
+            self._event({"eventId": number, "data": data})
         self.wfile.write(b"data: done\n\n")
 
     def _window(self, answer: AgentMessage, first: bool) -> bool:
@@ -685,3 +721,25 @@ def dusty(script: list[Reply] | Callable[[Conversation], Reply], **more: Any) ->
         yield server
     finally:
         server.stop()
+
+
+# ------------------------------------------------------------------------------------------------ recordings
+
+AGENT_BY_TOOL = {"submit_requirements": "analyst", "submit_tests": "test_author", "submit_review": "reviewer"}
+STAGES = {"analyst": "analyze", "coder": "generate", "test_author": "write_tests", "reviewer": "validate"}
+YOU = re.compile(r"<[0-9a-f]{8} you>")
+
+
+def replaying(lines: Sequence[str]) -> Callable[[Conversation], Reply]:
+    """Plays a recording's first rounds: whose turn it is, is told by the tools, and which one by what was said."""
+    replies = {line["key"]: line for line in map(json.loads, lines)}
+
+    def script(conversation: Conversation) -> Reply:
+        head = next(m["content"] for m in conversation.messages if not isinstance(m, AgentMessage))
+        agent = next((a for tool, a in AGENT_BY_TOOL.items() if f"- {tool}:" in head), "coder")
+        turn = len(YOU.findall(head)) + len(conversation.answers)
+        line = replies[f"{STAGES[agent]}/1/{agent}/{turn}"]
+        made = [(call["name"], call["arguments"]) for call in line.get("tool_calls", ())]
+        return calls(*made, text=line.get("text", "")) if made else final(line["text"])
+
+    return script
