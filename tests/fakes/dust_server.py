@@ -302,6 +302,7 @@ class DustServer:
         chaos: Chaos | None = None,
         credits_each: float | None = None,
         import_refused: str = "",
+        hides_imports: bool = False,
     ) -> None:
         self.agents = {agent.sid: agent for agent in agents}
         self.conversations: dict[str, Conversation] = {}
@@ -309,7 +310,7 @@ class DustServer:
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.cancelled: list[str] = []
-        self.import_refused = import_refused
+        self.import_refused, self.hides_imports = import_refused, hides_imports
         self.chaos = chaos
         self.credits_each = credits_each
         self._script, self._posts = script, 0
@@ -449,7 +450,7 @@ class DustServer:
             settings["model_id"],
             body["instructions"],
             body["agent"]["description"],
-            body["agent"]["scope"],
+            "unlisted" if self.hides_imports else body["agent"]["scope"],
             settings,
         )
         self.agents[sid] = agent

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import doctor, jobs, work
+from vulcan.apps.cli import doctor, jobs, models, work
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import JobNotFound, UserError, VulcanError
@@ -51,6 +51,8 @@ for each in (
     work.approve,
     jobs.cancel,
     jobs.undo,
+    models.models,
+    models.dust,
     doctor.doctor,
     work.demo,
 ):

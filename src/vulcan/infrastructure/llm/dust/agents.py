@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vulcan.domain.errors import UserError
+from vulcan.domain.errors import ModelUnavailable, UserError
+from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.client import DustClient
 from vulcan.infrastructure.llm.dust.envelope import PROTOCOL, RESPONSE_FORMAT
+from vulcan.infrastructure.llm.dust.errors import DustError
 
 Json = dict[str, Any]
 
+ASKS_FOR_MORE = frozenset({400, 403})
 PREFIX = "vulcan-"
 EFFORTS = ("medium", "light", "high", "none")
 """Efforts of Dust, in the order in which an agent is looked for when none is named."""
@@ -100,13 +103,45 @@ def import_body(choice: Choice, editor: str) -> Json:
     }
 
 
-async def set_up(client: DustClient, choice: Choice, editor: str) -> tuple[str, bool]:
-    """Make the agent unless it is there; its id, and whether it is new."""
-    for agent in await client.agents():
-        if agent.get("name") == choice.handle:
-            return str(agent["sId"]), False
-    made = await client.import_agent(import_body(choice, editor))
-    return str(made["sId"]), True
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An agent after the setup; `use` is how a model names it."""
+
+    handle: str
+    sid: str
+    use: str
+    new: bool
+
+
+async def set_up(access: DustAccess, choice: Choice, editor: str) -> Made:
+    """Make the agent unless it is there, and see whether it is found by name, as a job will look for it.
+
+    Raises:
+        ModelUnavailable: Dust refuses.
+    """
+    client = DustClient(access, Patience())
+    try:
+        return await _set_up(client, choice, editor)
+    except DustError as error:
+        raise _refused(error, choice) from error
+    finally:
+        await client.close()
+
+
+async def _set_up(client: DustClient, choice: Choice, editor: str) -> Made:
+    sid = match(choice.handle, await client.agents())
+    new = not sid
+    if new:
+        sid = str((await client.import_agent(import_body(choice, editor)))["sId"])
+    found = match(choice.handle, await client.agents())
+    return Made(choice.handle, sid, choice.handle if found == sid else sid, new)
+
+
+def _refused(error: DustError, choice: Choice) -> ModelUnavailable:
+    unavailable = error.unavailable(f"the agent {choice.handle} can't be made")
+    if error.status in ASKS_FOR_MORE:
+        unavailable.hint = "Check that the editor is a member, that the workspace allows the model, and that the key may make agents."
+    return unavailable
 
 
 async def find_agent(client: DustClient, name: str) -> str:
