@@ -84,7 +84,16 @@ async def test_a_fix_goes_through_with_tools() -> None:
     assert journal.usage.input_tokens > 500
     service = json.loads(journal.payloads["generate/1/coder/1"])["service"]
     assert service["tokens"] == "estimated"
-    assert service["conversation_credits"] == 5.0
+    assert (service["credits"], service["conversation_credits"]) == (2.5, 5.0)
+    assert service["conversation"] in server.conversations
+
+
+async def test_a_dust_that_tells_no_credits_is_asked_once() -> None:
+    with dusty([EDIT, final("done")]) as server:
+        words, _, journal = await coded(server)
+    assert words == "done"
+    assert sum(r.endswith("/consumption") for r in server.requests) == 1
+    assert "credits" not in journal.payloads["generate/1/coder/1"]
 
 
 async def test_structured_output_comes_through_a_tool() -> None:
@@ -418,6 +427,30 @@ async def test_a_conversation_is_gone_on_with_and_only_what_is_new_is_posted() -
     with dusty(script) as server:
         await coded(server, reuse=False)
     assert len(server.conversations) == 3
+
+
+async def test_a_limit_does_not_cost_the_conversation() -> None:
+    with dusty([EDIT, refuse(429, "rate_limit_error"), final("done")]) as server:
+        assert (await coded(server))[0] == "done"
+    assert len(server.conversations) == 1
+    assert server.posted[1] == server.posted[2]
+
+
+async def test_two_jobs_at_once_share_a_model_but_no_conversation() -> None:
+    def script(conversation: Any) -> Reply:
+        return final("done") if len(conversation.answers) else calls(("read", {"path": "calc.py"}))
+
+    with dusty(script) as server:
+        team = Team(model(server))
+        runs = [
+            team.code(
+                Briefing(f"generate/{n}", "Make add add", overview=f"Job {n}"), workspace(), MemoryJournal()
+            )
+            for n in range(4)
+        ]
+        assert await asyncio.gather(*runs) == ["done"] * 4
+    assert len(server.conversations) == 4
+    assert len(server.posted) == 8
 
 
 async def test_a_pruned_conversation_is_not_gone_on_with() -> None:

@@ -111,13 +111,10 @@ class DustClient:
         body = {"messageIds": [asked.agent_message]}
         await self._call("POST", f"/assistant/conversations/{asked.conversation}/cancel", body)
 
-    async def credits(self, conversation: str) -> float | None:
-        """What a conversation has cost so far in credits; None where this server does not tell."""
-        try:
-            answer = await self._call("GET", f"/assistant/conversations/{conversation}/consumption")
-            return float(answer["billedCredits"])
-        except (DustError, KeyError, TypeError, ValueError):
-            return None
+    async def credits(self, conversation: str) -> float:
+        """What a conversation has cost so far in credits; older servers refuse with 404."""
+        answer = await self._call("GET", f"/assistant/conversations/{conversation}/consumption")
+        return float(answer["billedCredits"])
 
     async def events(self, asked: Asked, cursor: str) -> AsyncGenerator[Event, None]:
         """The events of one connection, from a cursor on.

@@ -22,7 +22,7 @@ from vulcan.infrastructure.llm.dust.envelope import Envelope, UnfitReplyError, p
 from vulcan.infrastructure.llm.dust.errors import DustError
 from vulcan.infrastructure.llm.dust.limiter import limiter_of
 from vulcan.infrastructure.llm.dust.rendering import Rendered, render
-from vulcan.infrastructure.llm.dust.reuse import Conversations
+from vulcan.infrastructure.llm.dust.reuse import Conversations, Credits
 from vulcan.infrastructure.llm.dust.streaming import DustStream
 from vulcan.infrastructure.llm.dust.turn import Turn
 
@@ -61,7 +61,7 @@ class DustModel(Model):
         self._name, self._access, self._reuse = name, access.checked(), reuse
         self._patience = patience or Patience()
         self._limiter = limiter_of(access.url, access.workspace, access.messages_per_minute)
-        self._conversations = Conversations()
+        self._conversations, self._credits = Conversations(), Credits()
         self._agent = ""
 
     @property
@@ -193,13 +193,10 @@ class DustModel(Model):
 
     async def _details(self, turn: Turn) -> dict[str, Any]:
         assert turn.asked is not None  # noqa: S101 - an answer has a question
-        details: dict[str, Any] = {
-            "conversation": turn.asked.conversation,
-            "tokens": "estimated",
-            "characters_sent": turn.sent,
-        }
-        credits_ = await turn.client.credits(turn.asked.conversation)
-        return details if credits_ is None else {**details, "conversation_credits": credits_}
+        conversation = turn.asked.conversation
+        credits_ = await self._credits.read(turn.client, conversation)
+        sent = {"conversation": conversation, "tokens": "estimated", "characters_sent": turn.sent}
+        return {**sent, **credits_}
 
     async def _envelope(self, turn: Turn) -> Envelope:
         for attempt in range(REPAIRS + 1):

@@ -122,15 +122,18 @@ class Turn:
         raise DustError(FAILED, f"{(error or {}).get('code')}: {(error or {}).get('message')}")
 
     async def _post(self) -> None:
-        """Post, waiting and trying again on what passes; a conversation that fails is not gone on with."""
+        """Post, waiting and trying again on what passes."""
         patience = self.patience
         for attempt in range(patience.tries):
             await self.limiter.enter()
             try:
                 await self._post_once()
             except DustError as error:
-                renewed, self.conversation = bool(self.conversation), ""
-                if not renewed and (not error.passing or attempt + 1 == patience.tries):
+                if self.conversation and not error.limited:
+                    self.conversation = (
+                        ""  # whether it took the message is not known, so another one is begun
+                    )
+                elif not error.passing or attempt + 1 == patience.tries:
                     raise
                 if error.passing:
                     await self._wait(error, attempt)
