@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
+    from vulcan.infrastructure.llm.catalogue import Listing
+    from vulcan.infrastructure.llm.dust.access import DustAccess
+    from vulcan.infrastructure.llm.dust.agents import Made
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
     from vulcan.infrastructure.monitoring.live import LiveTraces
@@ -167,7 +170,27 @@ class Vulcan:
         from vulcan.infrastructure.llm.registry import make_model
 
         model = self.settings.model
-        return make_model(model.name, model.base_url, model.api_key)
+        return make_model(model.name, model.base_url, model.api_key, self.dust_access())
+
+    def dust_access(self) -> DustAccess:
+        """The Dust workspace that the settings name; it may be incomplete."""
+        from vulcan.infrastructure.llm.dust.access import DustAccess
+
+        dust = self.settings.dust
+        return DustAccess(dust.workspace, dust.url, dust.api_key, dust.messages_per_minute)
+
+    async def models(self) -> Listing:
+        """What models are reachable."""
+        from vulcan.infrastructure.llm.catalogue import list_models
+
+        model = self.settings.model
+        return await list_models(model.base_url, model.api_key, self.dust_access(), self.environ)
+
+    async def set_up_dust(self, name: str, effort: str, editor: str) -> Made:
+        """Make a Dust agent for a model."""
+        from vulcan.infrastructure.llm.dust.agents import choice_of, set_up
+
+        return await set_up(self.dust_access(), choice_of(name, effort), editor)
 
     @staticmethod
     def warm_up() -> None:

@@ -406,3 +406,11 @@ def test_a_file_that_is_no_text_is_an_error(load: Load, tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
 
     assert "not TOML" in refusal(load).message
+
+
+def test_a_dust_workspace_is_the_users_and_its_key_is_not_shown(load: Load) -> None:
+    environ = {"DUST_WORKSPACE_ID": "w1", "DUST_API_KEY": "sk-secret"}
+    dust = load(environ=environ).dust
+    assert (dust.workspace, dust.api_key, dust.url) == ("w1", "sk-secret", "https://dust.tt")
+    assert "sk-secret" not in repr(dust)
+    assert "can't set dust.url" in refusal(load, repo='[dust]\nurl = "https://evil.example"').message

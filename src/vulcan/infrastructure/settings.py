@@ -53,6 +53,17 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DustSettings:
+    """The Dust workspace for models named `dust:...`; the key is read from the variable that `api_key_env` names."""
+
+    workspace: str = ""
+    url: str = "https://dust.tt"
+    api_key_env: str = "DUST_API_KEY"
+    messages_per_minute: int = 60
+    api_key: str = field(default="", repr=False, metadata=_COMPUTED)
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """How code is held; `unsafe` accepts running it without any sandbox."""
 
@@ -105,6 +116,7 @@ class Settings:
 
     state_dir: Path
     model: ModelSettings = ModelSettings()
+    dust: DustSettings = DustSettings()
     budget: Budget = Budget()
     review: ReviewPolicy = ReviewPolicy()
     sandbox: SandboxSettings = SandboxSettings()
@@ -140,7 +152,8 @@ def load_settings(
     values |= _from_command_line(overrides)
     for key, variables in _FALLBACK_VARIABLES.items():
         values[key] = values[key] or next(filter(None, map(environ.get, variables)), "")
-    values["model.api_key"] = environ.get(values["model.api_key_env"], "")
+    for room in ("model", "dust"):
+        values[f"{room}.api_key"] = environ.get(values[f"{room}.api_key_env"], "")
     values |= _langfuse_keys(environ, notes)
     values["monitoring.otlp_headers"] = environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
     values["notes"] = tuple(notes)
@@ -171,6 +184,7 @@ _VARIABLES = {f"VULCAN_{key.upper().replace('.', '_')}": key for key in _SCHEMA 
 
 _FALLBACK_VARIABLES = {
     "model.base_url": ("OPENAI_BASE_URL",),
+    "dust.workspace": ("DUST_WORKSPACE_ID",),
     "workflow.prefect_api_url": ("PREFECT_API_URL",),
     "monitoring.environment": ("LANGFUSE_TRACING_ENVIRONMENT",),
     "monitoring.langfuse_base_url": ("LANGFUSE_BASE_URL", "LANGFUSE_HOST"),

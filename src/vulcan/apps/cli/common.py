@@ -41,7 +41,9 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options that every command that works on a job has."""
     for option in reversed(
         (
-            click.option("--model", help="Model, such as anthropic:claude-sonnet-4-5 or recorded:PATH."),
+            click.option(
+                "--model", help="Model, such as anthropic:claude-sonnet-4-5, dust:AGENT or recorded:PATH."
+            ),
             click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1."),
             click.option("--max-cost", type=float, help="US dollars over all agents."),
             click.option("--max-tokens", type=int, help="Input and output tokens over all agents."),

@@ -14,7 +14,7 @@ from vulcan.domain.budget import Usage
 
 
 def dump_reply(response: ModelResponse) -> str:
-    """The reply as JSON; tool-call ids are made unique within it."""
+    """The reply as JSON; tool-call ids are made unique within it, and what the service told is kept for audits."""
     calls: list[dict[str, Any]] = []
     for part in response.parts:
         if isinstance(part, ToolCallPart):
@@ -25,7 +25,12 @@ def dump_reply(response: ModelResponse) -> str:
             calls.append({"id": identity, "name": part.tool_name, "arguments": part.args})
     text = "".join(p.content for p in response.parts if isinstance(p, TextPart))
     thinking = "".join(p.content for p in response.parts if isinstance(p, ThinkingPart))
-    data = {"text": text, "thinking": thinking, "tool_calls": calls}
+    data = {
+        "text": text,
+        "thinking": thinking,
+        "tool_calls": calls,
+        "service": response.provider_details,
+    }
     return json.dumps({key: value for key, value in data.items() if value}, ensure_ascii=False)
 
 

@@ -9,19 +9,24 @@ from vulcan.domain.errors import UserError
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
+    from vulcan.infrastructure.llm.dust.access import DustAccess
+
+DUST = "dust:"
+
 __all__ = ["Model", "make_model"]
 
 HINT = "Name a model as provider:model, such as anthropic:claude-sonnet-4-5, or any name together with --base-url."
 
 
-def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
+def make_model(name: str, base_url: str = "", api_key: str = "", dust: DustAccess | None = None) -> Model:
     """The model of a name.
 
     Args:
-        name: `recorded:NAME`, `provider:model`, or any name together with `base_url`; several with commas between
-            are a chain, in which the next is asked where one does not answer.
+        name: `recorded:NAME`, `dust:AGENT_OR_MODEL`, `provider:model`, or any name together with
+            `base_url`; several with commas between are a chain, in which the next is asked where one does not answer.
         base_url: an OpenAI-compatible endpoint, up to and with `/v1`.
         api_key: for `base_url`; providers by name read their own environment variables.
+        dust: the workspace for `dust:` names.
 
     Raises:
         UserError: no such model, or its provider's package is not installed.
@@ -30,12 +35,17 @@ def make_model(name: str, base_url: str = "", api_key: str = "") -> Model:
         from vulcan.infrastructure.llm.fallback import FallbackChain
 
         return FallbackChain(
-            [make_model(each.strip(), base_url, api_key) for each in name.split(",") if each.strip()]
+            [make_model(each.strip(), base_url, api_key, dust) for each in name.split(",") if each.strip()]
         )
     if name.startswith("recorded:"):
         from vulcan.infrastructure.llm.recorded import load_recording
 
         return load_recording(name)
+    if name.startswith(DUST):
+        from vulcan.infrastructure.llm.dust.access import DustAccess
+        from vulcan.infrastructure.llm.dust.model import DustModel
+
+        return DustModel(name.removeprefix(DUST), dust or DustAccess())
     if base_url:
         from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 

@@ -1,0 +1,52 @@
+"""`vulcan models` and `vulcan dust setup`: what can be used, and making it usable."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+
+import click
+
+from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.safe import safe
+
+
+@click.command()
+@click.option("--base-url", help="OpenAI-compatible endpoint to ask, up to and with /v1.")
+@click.option("--json", "as_json", is_flag=True, help="One model a line, for machines.")
+def models(base_url: str | None, *, as_json: bool) -> None:
+    """List the models that are reachable, from where, and what a million tokens costs in US dollars."""
+    vulcan = open_vulcan(overrides={"model.base_url": base_url} if base_url else {})
+    listing = asyncio.run(vulcan.models())
+    if as_json:
+        for each in listing.models:
+            click.echo(json.dumps(dataclasses.asdict(each)))
+    else:
+        width = max((len(each.name) for each in listing.models), default=0)
+        for each in listing.models:
+            detail = f" ({each.detail})" if each.detail else ""
+            price = f"price {each.price}" if each.price in {"unknown", "by model"} else each.price
+            click.echo(safe(f"{each.name:<{width}}  {each.source}: {price}{detail}"))
+    for problem in listing.problems:
+        click.secho(f"note: {safe(problem)}", fg="yellow", err=True)
+
+
+@click.group()
+def dust() -> None:
+    """Work with a Dust workspace (DUST_WORKSPACE_ID, DUST_API_KEY)."""
+
+
+@dust.command()
+@click.option(
+    "--model", "names", multiple=True, required=True, help="MODEL or PROVIDER/MODEL; may be repeated."
+)
+@click.option("--effort", default="medium", show_default=True, help="none, light, medium or high.")
+@click.option("--editor", required=True, help="Email of a member of the workspace who may edit the agents.")
+def setup(names: tuple[str, ...], effort: str, editor: str) -> None:
+    """Make one Dust agent per model, without tools, that speaks Vulcan's protocol; what is there is kept."""
+    vulcan = open_vulcan()
+    for name in names:
+        made = asyncio.run(vulcan.set_up_dust(name, effort, editor))
+        word = "made" if made.new else "there already"
+        click.echo(safe(f"{word}: {made.handle} ({made.sid}). Use it with: --model dust:{made.use}"))

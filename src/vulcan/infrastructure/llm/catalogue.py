@@ -1,0 +1,125 @@
+"""What models are reachable from here, from where, and at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources, util
+
+import httpx2
+from pydantic_ai.messages import ModelResponse
+from pydantic_ai.usage import RequestUsage
+
+from vulcan.domain.errors import VulcanError
+from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
+from vulcan.infrastructure.llm.dust.client import DustClient
+from vulcan.infrastructure.llm.dust.errors import DustError
+
+UNKNOWN = "unknown"
+SAMPLE = 1000
+PER_MILLION = 1_000_000 // SAMPLE
+ANSWER_SECONDS = 15.0
+PROVIDERS = {
+    "anthropic": ("ANTHROPIC_API_KEY", "anthropic"),
+    "openai": ("OPENAI_API_KEY", "openai"),
+    "google": ("GOOGLE_API_KEY", "google.genai"),
+    "groq": ("GROQ_API_KEY", "groq"),
+    "mistral": ("MISTRAL_API_KEY", "mistralai"),
+}
+"""Of Pydantic AI's providers: the variable of the key, and the package that is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """One model.
+
+    Attributes:
+        name: as `--model` takes it.
+        source: where it is.
+        price: in US dollars for a million tokens in and out, or that it is unknown.
+    """
+
+    name: str
+    source: str
+    price: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that was found, and what could not be asked."""
+
+    models: tuple[Reachable, ...]
+    problems: tuple[str, ...]
+
+
+async def list_models(base_url: str, api_key: str, dust: DustAccess, environ: Mapping[str, str]) -> Listing:
+    """Ask each place that is configured."""
+    models: list[Reachable] = list(_recorded())
+    problems: list[str] = []
+    models += _by_key(environ)
+    if base_url:
+        try:
+            models += await _served(base_url, api_key)
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+            problems.append(f"{base_url}: {type(error).__name__}: {error}")
+    if dust.workspace:
+        try:
+            models += await _of_dust(dust)
+        except DustError as error:
+            problems.append(f"Dust workspace {dust.workspace}: {error}")
+        except VulcanError as error:
+            problems.append(f"Dust workspace {dust.workspace}: {error.message}. {error.hint}")
+    return Listing(tuple(models), tuple(problems))
+
+
+def _recorded() -> Iterator[Reachable]:
+    for each in sorted((resources.files("vulcan") / "recordings").iterdir(), key=lambda e: e.name):
+        if each.name.endswith(".jsonl"):
+            yield Reachable(f"recorded:{each.name.removesuffix('.jsonl')}", "ships with Vulcan", "free")
+
+
+def _by_key(environ: Mapping[str, str]) -> Iterator[Reachable]:
+    for provider, (variable, package) in PROVIDERS.items():
+        if environ.get(variable):
+            installed = util.find_spec(package.split(".", maxsplit=1)[0]) is not None
+            missing = f"needs: pip install 'pydantic-ai-slim[{provider}]'"
+            detail = f"{variable} is set; not asked" if installed else missing
+            yield Reachable(f"{provider}:MODEL", "Pydantic AI's provider", "by model", detail)
+
+
+async def _served(base_url: str, api_key: str) -> list[Reachable]:
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    async with httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS) as http:
+        response = (await http.get(f"{base_url.rstrip('/')}/models")).raise_for_status()
+    names = sorted(str(each["id"]) for each in response.json()["data"])
+    return [Reachable(name, base_url, price_of("openai", name)) for name in names]
+
+
+async def _of_dust(access: DustAccess) -> list[Reachable]:
+    client = DustClient(access, Patience())
+    try:
+        agents = await client.agents()
+    finally:
+        await client.close()
+    return [
+        Reachable(
+            f"dust:{agent['name']}",
+            f"Dust workspace {access.workspace}",
+            UNKNOWN,
+            f"{agent['model']['providerId']}/{agent['model']['modelId']}; billed in the workspace's credits",
+        )
+        for agent in agents
+        if agent.get("status") == "active"
+    ]
+
+
+def price_of(provider: str, model: str) -> str:
+    """The price as budgets count it, since the same price list is asked."""
+    usage = RequestUsage(input_tokens=SAMPLE, output_tokens=SAMPLE)
+    response = ModelResponse(parts=[], usage=usage, model_name=model, provider_name=provider)
+    try:
+        price = response.cost()
+    except (LookupError, ValueError, AssertionError):
+        return UNKNOWN
+    return f"{price.input_price * PER_MILLION:.2f} in, {price.output_price * PER_MILLION:.2f} out"
