@@ -496,7 +496,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _disturbed(self, path: str) -> None:
         chaos = self.dust.chaos
-        if chaos is None or path.endswith("/events"):
+        if chaos is None or path.startswith("/api/sse/"):
             return
         kind = chaos.draw(("cut", "lost", "delay", *REFUSALS))
         if kind == "cut":

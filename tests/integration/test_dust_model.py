@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.dust_server import (
     BAD_GATEWAY,
     BROKEN,
+    REFUSALS,
+    YOU,
+    AgentMessage,
+    Chaos,
+    Conversation,
     DustServer,
     Reply,
     calls,
@@ -34,6 +40,9 @@ from vulcan.application.ports import Briefing
 from vulcan.domain.errors import ModelUnavailable, UserError
 from vulcan.infrastructure.agents.team import Team
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
+from vulcan.infrastructure.llm.dust.client import DustClient
+from vulcan.infrastructure.llm.dust.events import TERMINAL
+from vulcan.infrastructure.llm.dust.following import follow
 from vulcan.infrastructure.llm.dust.model import DustModel
 
 QUICK = Patience(
@@ -150,6 +159,20 @@ async def test_streams_that_end_early_lose_and_double_nothing(reply: Reply) -> N
     assert whole.parts == [TextPart("done " * 40)]
     assert shown.text == "done " * 40
     assert len(server.posted) == 2, "nothing is asked twice"
+
+
+@pytest.mark.parametrize("reply", STREAMS, ids=lambda r: "+".join(sorted(set(r) - {"content"})))
+async def test_each_event_of_an_answer_comes_once(reply: Reply) -> None:
+    with dusty([reply]) as server:
+        client = DustClient(DustAccess("w1", server.url, "sk-test"), QUICK)
+        asked_ = await client.create("ag1", "hi", "title")
+        events = [e async for e in follow(client, asked_, QUICK)]
+        await client.close()
+    words = "".join(e.data["text"] for e in events if e.data.get("classification") == "tokens")
+    read = reply.keys() & {"expired", "silent", "missing"}  # from the conversation, where no event came
+    assert words == ("" if read else reply["content"])
+    assert [e.kind for e in events if e.kind in TERMINAL] == ["agent_message_success"]
+    assert events[-1].data["message"]["content"] == reply["content"]
 
 
 PASSING = [
@@ -483,3 +506,31 @@ async def test_another_history_does_not_get_the_conversation() -> None:
         other = [*asked("bye"), first, *asked("more")]
         await one.request(other, None, NO_TOOLS)
         assert len(server.conversations) == 2
+
+
+# ------------------------------------------------------------------------------------------- many faults
+
+
+def steps(conversation: Conversation) -> Reply:
+    """Sixty turns, each building on the one before, so that a lost or doubled one shows."""
+    head = next(m["content"] for m in conversation.messages if not isinstance(m, AgentMessage))
+    turn = len(YOU.findall(head)) + len(conversation.answers)
+    if turn == 0:
+        return calls(("write", {"path": "steps.txt", "content": "0\nend\n"}))
+    if turn < 59:
+        return calls(
+            ("edit", {"path": "steps.txt", "old": f"{turn - 1}\nend", "new": f"{turn - 1}\n{turn}\nend"})
+        )
+    return final("done")
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_sixty_turns_with_a_fault_in_every_fifth_request_lose_and_double_nothing(seed: int) -> None:
+    chaos = Chaos(seed, 0.2)
+    patience = replace(QUICK, tries=10, deadline=60)
+    with dusty(steps, chaos=chaos, credits_each=1.0) as server:
+        words, files, journal = await coded(server, patience=patience)
+    assert words == "done"
+    assert files.files["steps.txt"].decode() == "".join(f"{n}\n" for n in range(59)) + "end\n"
+    assert journal.usage.calls == 60
+    assert set(chaos.done) == {"cut", "lost", "delay", "stream_cut", *REFUSALS}
