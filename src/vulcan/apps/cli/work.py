@@ -299,7 +299,7 @@ def _what_now(job: str, state: Job, now: object) -> list[str]:
             WaitingFor.CLARIFICATION: [safe(now.reason), f'answer: vulcan resume {job} --answer "..."'],
             WaitingFor.BUDGET: [
                 safe(now.reason),
-                f"go on: vulcan resume {job} --max-cost ... (or --max-tokens ...)",
+                f"go on: vulcan resume {job} --max-cost ... (or --max-tokens, --max-calls, --max-time)",
             ],
             WaitingFor.RESUME: [safe(now.reason), safe(state.next_steps), f"go on: vulcan resume {job}"],
         }
