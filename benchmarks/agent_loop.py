@@ -192,7 +192,7 @@ missed: list[str] = []
 
 
 def say(name: str, value: float, bar: float | None, unit: str, floor: float | None = None) -> None:
-    beside = f"   floor {floor:,.2f} {unit} (x{value / floor:.1f})" if floor else ""
+    beside = f"   floor {floor:,.2f} {unit} (x{value / floor:.1f})" if floor and floor > 0.001 else ""
     limit = "" if bar is None else f"   bar {bar:,g}"
     verdict = "" if bar is None else ("   ok" if value <= bar else "   MISSED")
     if bar is not None and value > bar:

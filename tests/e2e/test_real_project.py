@@ -28,7 +28,8 @@ def download(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-deps"]
     subprocess.run([*pip, "--no-binary", ":all:", "-d", str(folder), "python-slugify==8.0.3"], check=True)
     with tarfile.open(next(folder.glob("python*slugify-*.tar.gz"))) as archive:
-        archive.extractall(folder, filter="data")
+        # Debian 12's Python 3.11.2 has no filters yet
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     root = next(path for path in folder.iterdir() if path.is_dir())
     git(root, "init", "-q")
     git(root, "add", "-A")
