@@ -6,7 +6,7 @@ Values that cross a port are frozen dataclasses of the domain or of this file. A
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -611,6 +611,3 @@ class Observer(Protocol):
 
     def saw(self, stored: StoredEvent) -> None:
         """Called after each append."""
-
-
-EventStream = AsyncIterator[StoredEvent]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -184,8 +183,3 @@ def numbered(text: str, path: str, start: int, end: int) -> str:
         shown.append(line)
     rest = f"\n[{len(lines)} lines in all; read on with start={last + 1}]" if last < wanted else ""
     return "\n".join(shown) + rest
-
-
-def as_json(value: object) -> str:
-    """Compact JSON for prompts."""
-    return json.dumps(value, ensure_ascii=False)
