@@ -36,6 +36,7 @@ class MemoryJournal:
         self.order: list[str] = []
         self.usage = Usage()
         self.budget = budget or Budget()
+        self.said: list[str] = []
 
     def recorded(self, key: str) -> str | None:
         return self.payloads.get(key)
@@ -53,6 +54,9 @@ class MemoryJournal:
         assert key not in self.payloads, f"{key} is recorded twice"
         self.payloads[key] = payload
         self.order.append(key)
+
+    def steering(self) -> tuple[str, ...]:
+        return tuple(self.said)
 
     def check_budget(self) -> None:
         if spent := self.budget.exceeded(self.usage, 0.0):

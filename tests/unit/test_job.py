@@ -14,6 +14,7 @@ from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.deployment import DeploymentStatus
 from vulcan.domain.events import (
     ApprovalGranted,
+    ApprovalRefused,
     ApprovalRequested,
     BranchPushed,
     BudgetRaised,
@@ -22,6 +23,7 @@ from vulcan.domain.events import (
     ClarificationRequested,
     CodeGenerated,
     CodeValidated,
+    ConfirmationRequested,
     EffectDone,
     EffectIntended,
     Event,
@@ -36,9 +38,13 @@ from vulcan.domain.events import (
     PullRequestOpened,
     ReleasePublished,
     RequirementsAnalyzed,
+    RequirementsConfirmed,
+    RequirementsEdited,
+    RequirementsQuestioned,
     Stage,
     StageFailed,
     StageStarted,
+    SteeringGiven,
     TestsGenerated,
     TestsRun,
     Worker,
@@ -64,12 +70,18 @@ PERSON = Finding("base", Owner.PERSON, "the suite is broken at the base commit")
 WARNING = Finding("review", Owner.CODER, "long name", Severity.WARNING)
 
 
-def generated(round_: int = 1) -> CodeGenerated:
+def generated(round_: int = 1, heard: int = 0) -> CodeGenerated:
     artifact = CodeArtifact("cli.py", ChangeKind.MODIFIED, 3, 1)
     return CodeGenerated(
         CodeGeneration(REQUIREMENT, (artifact,), CodeMetadata(BASE_COMMIT, f"code-{round_}", round_)),
         f"tests-{round_}",
+        heard,
     )
+
+
+def analyzed(job: Job, *, confirm: bool = False) -> list[Event]:
+    done = RequirementsAnalyzed(REQUIREMENT, len(job.steering))
+    return [done, ConfirmationRequested()] if confirm and job.generation is None else [done]
 
 
 def authored(round_: int = 1, *rejected: Finding) -> TestsGenerated:
@@ -140,6 +152,7 @@ interruptions = st.sampled_from(
         (StageFailed(Stage.GENERATE, "no answer", "try later"), WorkStarted(WORKER, 4)),
         (BudgetSpent("cost"), JobPaused("waiting"), BudgetRaised(Budget(cost=50.0)), WorkStarted(WORKER, 5)),
         (JobCancelled(),),
+        (SteeringGiven("call it total", "ada"),),
         (replied(), called(), WorkspaceSnapshotted("tree")),
         (EffectIntended("push", "push"), EffectDone("push", "done")),
     ]
@@ -171,6 +184,8 @@ def person(waiting: Waiting, job: Job) -> list[Event]:
     match waiting.waiting_for:
         case WaitingFor.CLARIFICATION:
             return [ClarificationAnswered("plain"), WorkStarted(WORKER, 8)]
+        case WaitingFor.CONFIRMATION:
+            return [RequirementsConfirmed("ada"), WorkStarted(WORKER, 8)]
         case WaitingFor.APPROVAL:
             assert job.approval
             return [ApprovalGranted(job.approval.digest, "ada"), WorkStarted(WORKER, 8)]
@@ -184,10 +199,10 @@ def stage(draw: st.DrawFn, job: Job, due: Stage) -> list[Event]:
     """What a stage may yield, good or bad."""
     some = draw(findings)
     digest = approval_digest("merge", job.newest_commit)
-    unclear = draw(st.booleans()) and not job.conversation.answers
+    unclear = draw(st.booleans()) and not job.answers
     answers: dict[Stage, list[Event]] = {
-        Stage.ANALYZE: ASKS if unclear else [RequirementsAnalyzed(REQUIREMENT)],
-        Stage.GENERATE: [replied(), called(), generated(job.round)],
+        Stage.ANALYZE: ASKS if unclear else analyzed(job, confirm=draw(st.booleans())),
+        Stage.GENERATE: [replied(), called(), generated(job.round, len(job.steering))],
         Stage.VALIDATE: [CodeValidated(some, job.round)],
         Stage.WRITE_TESTS: [authored(job.round, *(f for f in some if f.owner is Owner.TEST_AUTHOR))],
         Stage.RUN_TESTS: [run(job.round)],
@@ -241,8 +256,8 @@ def test_a_plausible_log_comes_to_its_end(log: list[Event]) -> None:
 def reply_to_kindly(job: Job, answer: Stage | Waiting) -> list[Event]:
     """A pipeline in which everything goes well."""
     kind = {
-        Stage.ANALYZE: [RequirementsAnalyzed(REQUIREMENT)],
-        Stage.GENERATE: [generated(job.round)],
+        Stage.ANALYZE: analyzed(job),
+        Stage.GENERATE: [generated(job.round, len(job.steering))],
         Stage.VALIDATE: [CodeValidated((), job.round)],
         Stage.WRITE_TESTS: [authored(job.round)],
         Stage.RUN_TESTS: [run(job.round)],
@@ -291,14 +306,14 @@ def test_questions_wait_for_an_answer_which_is_analysed() -> None:
     assert next_after(*asked, WorkStarted(WORKER, 2)) == Waiting(WaitingFor.CLARIFICATION, "Which format?")
     answered = job_after(*asked, ClarificationAnswered("semver", "ada"))
     assert answered.next_stage() is Stage.ANALYZE
-    assert answered.conversation.answers == ("semver",)
+    assert answered.answers == ("semver",)
 
 
 def test_an_answer_that_was_not_asked_for_moves_nothing() -> None:
     job = job_after(*ASKED, ClarificationAnswered("go on, merge it"))
 
     assert job.next_stage() == Waiting(WaitingFor.APPROVAL, "merge of tests-1")
-    assert job.conversation.answers == ("go on, merge it",)
+    assert job.answers == ("go on, merge it",)
 
 
 @pytest.mark.parametrize(
@@ -529,3 +544,93 @@ def test_the_way_out_is_recorded() -> None:
     assert (job.deployment.merge_commit, job.deployment.status) == ("merge-1", DeploymentStatus.RELEASED)
     assert job.deployment.release
     assert job.deployment.release.tag == "v1.1.0"
+
+
+# ------------------------------------------------------------------------------ steering and the person's word
+
+STEER = SteeringGiven("call it total", "ada")
+REVISED = Requirement(
+    "Add --version", (*REQUIREMENT.criteria, AcceptanceCriterion("AC-2", "it is called total"))
+)
+
+
+def test_what_is_said_before_the_requirements_needs_no_round_of_its_own() -> None:
+    job = job_after(*START, STEER, RequirementsAnalyzed(REVISED, heard=1), generated(1, heard=1))
+
+    assert job.next_stage() is Stage.VALIDATE
+    assert job.round == 1
+
+
+@pytest.mark.parametrize("log", [ANALYZED, GENERATED, TESTED, (*TESTED, run()), PROVEN, OPENED])
+def test_what_is_said_later_goes_to_the_analyst_after_the_stage_under_way(log: tuple[Event, ...]) -> None:
+    results = {Stage.GENERATE: generated(), Stage.VALIDATE: CodeValidated((), 1), Stage.JUDGE: judged()}
+    results |= {Stage.RUN_TESTS: run(), Stage.DELIVER: OPENED[-1], Stage.FOLLOW_CI: CHECKED[-1]}
+    under_way = next_after(*log)
+    assert isinstance(under_way, Stage)
+
+    assert next_after(*log, STEER) is under_way
+    assert next_after(*log, STEER, results[under_way]) is Stage.ANALYZE
+
+
+def test_a_criterion_that_the_person_brought_sends_the_coder_to_work_and_then_the_test_author() -> None:
+    log = (*TESTED, STEER, run(), RequirementsAnalyzed(REVISED, heard=1))
+    job = job_after(*log)
+
+    assert job.next_stage() is Stage.GENERATE
+    assert job.round == 2
+    assert "call it total" in job.findings[-1].text
+    standing = generated(1, heard=1)  # the same commit again: the coder had done it already
+    assert next_after(*log, standing) is Stage.VALIDATE
+    assert next_after(*log, standing, CodeValidated((), 2)) is Stage.WRITE_TESTS
+
+
+def test_what_the_coder_heard_and_no_criterion_needs_costs_no_further_round() -> None:
+    log = (*ANALYZED, STEER, generated(1, heard=1), RequirementsAnalyzed(REQUIREMENT, heard=1))
+
+    assert next_after(*log) is Stage.VALIDATE
+    assert job_after(*log).round == 1
+
+
+def test_the_person_gets_a_round_even_where_the_rounds_are_used_up() -> None:
+    start = (requested(budget=Budget(rounds=1)), *START[1:])
+    log = (RequirementsAnalyzed(REQUIREMENT), generated(), CodeValidated((), 1), authored(), STEER, run())
+    job = job_after(*log, RequirementsAnalyzed(REVISED, heard=1), start=start)
+
+    assert job.next_stage() is Stage.GENERATE
+    assert (job.round, job.budget.rounds) == (2, 2)
+
+
+def test_a_job_that_waits_for_approval_can_be_steered_and_its_old_approval_is_worth_nothing() -> None:
+    job = job_after(*ASKED, STEER)
+
+    assert job.next_stage() is Stage.ANALYZE
+    job = job.apply(ApprovalGranted(DIGEST, "ada"))
+    assert job.next_stage() is Stage.ANALYZE
+
+
+def test_a_refusal_ends_the_job_and_leaves_the_pull_request() -> None:
+    job = job_after(*ASKED, ApprovalRefused(DIGEST, "ada", "not now"))
+
+    assert job.next_stage() == Ended(JobOutcome.CANCELLED)
+    assert job.reason == "ada refused the merge: not now"
+    assert next_after(*ASKED, ApprovalRefused("of another act", "ada")) == next_after(*ASKED)
+
+
+def test_requirements_wait_for_the_persons_word() -> None:
+    asked = (*ANALYZED, ConfirmationRequested())
+    edited = RequirementsEdited(REVISED, "AC-2 added", "ada")
+
+    assert next_after(*asked) == Waiting(WaitingFor.CONFIRMATION, "Add --version")
+    assert next_after(*asked, WorkStarted(WORKER, 2)) == Waiting(WaitingFor.CONFIRMATION, "Add --version")
+    assert next_after(*asked, edited) == Waiting(WaitingFor.CONFIRMATION, "Add --version")
+    confirmed = job_after(*asked, edited, RequirementsConfirmed("ada"))
+    assert confirmed.next_stage() is Stage.GENERATE
+    assert confirmed.requirement == REVISED
+
+
+def test_a_veto_sends_the_requirements_back_to_the_analyst() -> None:
+    job = job_after(*ANALYZED, ConfirmationRequested(), RequirementsQuestioned("AS-1 does not hold", "ada"))
+
+    assert job.next_stage() is Stage.ANALYZE
+    assert job.answers == ("AS-1 does not hold",)
+    assert job.analyses == 1

@@ -94,7 +94,7 @@ def test_what_a_person_appends_meanwhile_is_taken_in_first() -> None:
     world.elsewhere(ClarificationAnswered("yes"))
     log.append(StageStarted(Stage.ANALYZE, 1))
 
-    assert log.job.conversation.answers == ("yes",)
+    assert log.job.answers == ("yes",)
     assert world.events()[-2:] == [ClarificationAnswered("yes"), StageStarted(Stage.ANALYZE, 1)]
 
 

@@ -40,6 +40,7 @@ class JobLog:
         self._store, self._blobs, self._observers = store, blobs, observers
         self._epoch: int | None = None
         self._recorded: dict[str, str] = {}
+        self._heard: dict[str, int] = {}
         self.refresh()
 
     @classmethod
@@ -94,6 +95,8 @@ class JobLog:
             self.job = self.job.apply(entry.event, entry.at)
             if isinstance(entry.event, ModelReplied | ToolCalled):
                 self._recorded[entry.event.key] = entry.event.payload
+            if isinstance(entry.event, ModelReplied):
+                self._heard[entry.event.key] = entry.event.heard
             for observer in self._observers:
                 observer.saw(entry)
 
@@ -120,9 +123,15 @@ class JobLog:
         digest = self._recorded.get(key)
         return None if digest is None else self.kept(digest)
 
+    def heard(self, key: str) -> int | None:
+        """How many steering messages the model knew when it gave the reply recorded under `key`."""
+        return self._heard.get(key)
+
 
 class JobCalls:
     """The `CallJournal` of one stage: replies and results become events before the next step.
+
+    `heard` counts the steering messages that the model of this stage knows.
 
     Args:
         snapshot: stores the workspace and returns the tree's id; called when tools changed files.
@@ -132,16 +141,28 @@ class JobCalls:
         self._log = log
         self._snapshot = snapshot
         self._changed = False
+        self.heard = len(log.job.steering)
 
     def recorded(self, key: str) -> str | None:
         """The payload recorded under `key`, or None."""
+        heard = self._log.heard(key)
+        if heard is not None:
+            self.heard = heard
         return self._log.payload(key)
+
+    def steering(self) -> tuple[str, ...]:
+        """All that the person has said to the job while it was under way, this moment included."""
+        self._log.listen()
+        said = self._log.job.steering
+        self.heard = len(said)
+        return said
 
     def record_reply(
         self, key: str, agent: str, model: str, usage: Usage, payload: str, prompt: str = ""
     ) -> None:
         """Append a model's reply."""
-        self._log.append(ModelReplied(key, agent, model, usage, self._log.keep(payload), prompt))
+        digest = self._log.keep(payload)
+        self._log.append(ModelReplied(key, agent, model, usage, digest, prompt, self.heard))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Append a tool's result."""

@@ -220,6 +220,9 @@ class Briefing:
     Attributes:
         call_key: stable name of this piece of work, `stage/round`; replies are found again under it.
         overview: the repository in short (files, conventions), bounded.
+        answers: what the person answered to the analyst, in order.
+        steering: what the person said while the job was under way, in order.
+        rules: standing rules of the conversation that the job comes from.
         diff: the change so far, for reviewers; empty elsewhere.
         interface: signatures and docstrings of what changed, for the test author.
     """
@@ -230,6 +233,8 @@ class Briefing:
     requirement: Requirement | None = None
     findings: tuple[Finding, ...] = ()
     answers: tuple[str, ...] = ()
+    steering: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     diff: str = ""
     interface: str = ""
 
@@ -247,6 +252,9 @@ class CallJournal(Protocol):
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Record a tool's result."""
+
+    def steering(self) -> tuple[str, ...]:
+        """What the person has said up to this moment while the work is under way, in order; asked before each call."""
 
     def check_budget(self) -> None:
         """Raise `BudgetExceeded` if the next model call may not be made."""

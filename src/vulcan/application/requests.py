@@ -1,4 +1,4 @@
-"""What people ask of jobs: start one, answer, approve, raise its budget, cancel, undo."""
+"""What people ask of jobs: start one, answer, steer, confirm, approve, refuse, raise its budget, cancel, undo."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from vulcan.application.amendments import Amendment, amend
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import BlobStore, Checkouts, Clock, EventStore, Forge, SourceRepository
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import ConcurrentAppend, JobNotFound, UserError
 from vulcan.domain.events import (
     ApprovalGranted,
+    ApprovalRefused,
+    ApprovalRequested,
     BudgetRaised,
     ClarificationAnswered,
     Event,
     JobCancelled,
     JobRequested,
     JobUndone,
+    RequirementsConfirmed,
+    RequirementsEdited,
+    RequirementsQuestioned,
+    SteeringGiven,
 )
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
 from vulcan.domain.policy import ReviewPolicy
 
 MAX_INSTRUCTION = 20_000
+NEW_JOB = "Start a new job for it."
 DIGITS = string.digits + string.ascii_lowercase
 
 
@@ -38,6 +46,9 @@ class Order:
     policy: ReviewPolicy
     by: str = ""
     ask: bool = True
+    confirm: bool = False
+    conversation: str = ""
+    rules: tuple[str, ...] = ()
 
 
 def new_job_id(now: float) -> str:
@@ -88,6 +99,9 @@ class Desk:
             requested_by=order.by,
             notes=state.notes,
             ask=order.ask,
+            conversation=order.conversation,
+            confirm=order.confirm,
+            rules=order.rules,
         )
         while True:
             job = new_job_id(self._clock.now())
@@ -121,14 +135,66 @@ class Desk:
         self._must_wait_for(log.job, WaitingFor.CLARIFICATION, "has no open question")
         log.append(ClarificationAnswered(text, by))
 
-    def approve(self, job: str, by: str) -> str:
-        """Approve what the job waits for; returns what that is."""
+    def steer(self, job: str, text: str, by: str) -> None:
+        """Tell the job something; the model hears it before its next call."""
+        log = self.log(job)
+        if isinstance(state := log.job.next_stage(), Ended):
+            raise UserError(f"job {job} has ended ({state.outcome.value})", hint=NEW_JOB)
+        if log.job.deployment and log.job.deployment.merge_commit:
+            raise UserError(f"job {job} is merged already", hint=NEW_JOB)
+        if not text.strip() or len(text) > MAX_INSTRUCTION:
+            raise UserError(f"a message to a job has 1 to {MAX_INSTRUCTION:,} characters")
+        log.append(SteeringGiven(text.strip(), by))
+
+    def confirm(self, job: str, by: str) -> None:
+        """Agree to the requirements as they stand."""
+        log = self._asked_for_requirements(job)
+        log.append(RequirementsConfirmed(by))
+
+    def amend(self, job: str, word: Amendment, by: str) -> str:
+        """Edit or veto items of the requirements' list; returns in words what becomes of it.
+
+        Raises:
+            UserError: there is no such item, or no criterion would be left.
+        """
+        log = self._asked_for_requirements(job)
+        if log.job.requirement is None:
+            raise UserError(f"job {job} has no requirements yet")
+        amended = amend(log.job.requirement, word)
+        if amended.question:
+            log.append(RequirementsQuestioned(amended.question, by))
+        else:
+            log.append(RequirementsEdited(amended.requirement, amended.change, by))
+        return amended.change
+
+    def _asked_for_requirements(self, job: str) -> JobLog:
+        log = self.log(job)
+        self._must_wait_for(log.job, WaitingFor.CONFIRMATION, "does not wait for a word on its requirements")
+        return log
+
+    def approve(self, job: str, by: str, commit: str = "") -> str:
+        """Approve what the job waits for, if it is still about `commit`; returns what that is."""
+        log, asked = self._asked_for_approval(job)
+        if commit and asked.commit != commit:
+            raise UserError(
+                f"job {job} waits for the approval of another commit by now ({asked.commit[:10]})",
+                hint="Look at it again, then approve.",
+            )
+        log.append(ApprovalGranted(asked.digest, by))
+        return f"{asked.action} of {asked.commit[:10]}"
+
+    def refuse(self, job: str, by: str, reason: str = "") -> str:
+        """Refuse what the job waits for; the job ends, its pull request stays open. Returns what was refused."""
+        log, asked = self._asked_for_approval(job)
+        log.append(ApprovalRefused(asked.digest, by, reason))
+        return f"{asked.action} of {asked.commit[:10]}"
+
+    def _asked_for_approval(self, job: str) -> tuple[JobLog, ApprovalRequested]:
         log = self.log(job)
         self._must_wait_for(log.job, WaitingFor.APPROVAL, "does not wait for an approval")
         if log.job.approval is None:
             raise UserError(f"job {job} does not say what is to be approved")
-        log.append(ApprovalGranted(log.job.approval.digest, by))
-        return f"{log.job.approval.action} of {log.job.approval.commit[:10]}"
+        return log, log.job.approval
 
     def raise_budget(self, job: str, budget: Budget, by: str) -> None:
         """Give the job other limits."""

@@ -1,48 +1,182 @@
-"""The Conversation aggregate: what people said to a job, and what it asked them."""
+"""The Conversation aggregate: a fold over its events, of which what matters stays as data however long it gets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
+from vulcan.domain.budget import Usage
+from vulcan.domain.events import (
+    ActProposed,
+    ConversationStarted,
+    Event,
+    JobChosen,
+    MessageSaid,
+    ModelReplied,
+    NoteDropped,
+    NoteKept,
+    ProseCompacted,
+)
+from vulcan.domain.messages import Message, Note, NoteKind, Proposal, Speaker
 
-class Speaker(StrEnum):
-    """Who said something."""
+COMPACT_ABOVE, KEEP = 24_000, 8_000
+"""Characters of prose above which older messages are compacted, and how many the newest messages keep."""
 
-    PERSON = "person"
-    VULCAN = "vulcan"
+DIGEST = 12_000
+PERSON_LINE, VULCAN_LINE, SHORT_LINE = 400, 120, 80
 
-
-class Intent(StrEnum):
-    """What a message wants."""
-
-    NEW_JOB = "new job"
-    ANSWER = "answer"
-    QUESTION = "question"
-    APPROVAL = "approval"
-    CANCEL = "cancel"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One thing said."""
-
-    speaker: Speaker
-    intent: Intent
-    text: str
+_RULE = re.compile(
+    r"\b(always|never|must|mustn't|do not|don't|remember|note that|from now on|prefer|only ever|keep in mind)\b",
+    re.I,
+)
+_FACT = re.compile(r"\b(is|are) called\b|\bthe name of\b|\bmy name is\b|\bwe use\b", re.I)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Messages in the order in which they were said."""
+    """All that is known of a conversation, derived from its log.
 
+    Attributes:
+        job: the job that is talked about; `jobs` are all of them, oldest first.
+        proposal: what a plain yes would set off now.
+        compacted: up to which message `digest` stands for the prose.
+        usage: what the conversation's own model calls cost; those of jobs are the jobs'.
+    """
+
+    seq: int = 0
+    started: ConversationStarted | None = None
     messages: tuple[Message, ...] = ()
-
-    def say(self, speaker: Speaker, intent: Intent, text: str) -> Conversation:
-        """Return the conversation with one message more."""
-        return Conversation((*self.messages, Message(speaker, intent, text)))
+    notes: tuple[Note, ...] = ()
+    kept: int = 0
+    job: str = ""
+    jobs: tuple[str, ...] = ()
+    proposal: Proposal | None = None
+    compacted: int = 0
+    digest: str = ""
+    compactions: int = 0
+    usage: Usage = Usage()
+    updated_at: float = 0.0
 
     @property
-    def answers(self) -> tuple[str, ...]:
-        """What the person answered to questions, in order."""
-        return tuple(m.text for m in self.messages if m.intent is Intent.ANSWER)
+    def recent(self) -> tuple[Message, ...]:
+        """Messages that no digest stands for."""
+        return tuple(message for message in self.messages if message.seq > self.compacted)
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """What holds for every job of this conversation."""
+        return tuple(note.text for note in self.notes if note.kind is NoteKind.RULE)
+
+    def apply(self, event: Event, at: float = 0.0) -> Conversation:
+        """The conversation after one event more; events that it does not know change nothing but the number."""
+        handler = _HANDLERS.get(type(event))
+        after = handler(self, event) if handler else self
+        return replace(after, seq=self.seq + 1, updated_at=at)
+
+
+def fold(events: Iterable[tuple[Event, float]]) -> Conversation:
+    """Fold events with their times into a conversation."""
+    conversation = Conversation()
+    for event, at in events:
+        conversation = conversation.apply(event, at)
+    return conversation
+
+
+def _said(before: Conversation, event: MessageSaid) -> Conversation:
+    message = Message(before.seq + 1, event.speaker, event.intent, event.text, event.job)
+    answered = None if event.speaker is Speaker.PERSON else before.proposal
+    return replace(before, messages=(*before.messages, message), proposal=answered)
+
+
+def _kept(before: Conversation, event: NoteKept) -> Conversation:
+    number = before.kept + 1
+    note = Note(number, event.kind, event.text, event.source)
+    return replace(before, notes=(*before.notes, note), kept=number)
+
+
+def _chosen(before: Conversation, event: JobChosen) -> Conversation:
+    jobs = before.jobs if event.job in before.jobs or not event.job else (*before.jobs, event.job)
+    return replace(before, job=event.job, jobs=jobs)
+
+
+_HANDLERS: dict[type[Event], Callable[[Conversation, Any], Conversation]] = {
+    ConversationStarted: lambda before, event: replace(before, started=event),
+    MessageSaid: _said,
+    NoteKept: _kept,
+    NoteDropped: lambda before, event: replace(
+        before, notes=tuple(note for note in before.notes if note.number != event.number)
+    ),
+    JobChosen: _chosen,
+    ActProposed: lambda before, event: replace(before, proposal=event.proposal),
+    ProseCompacted: lambda before, event: replace(
+        before, compacted=event.upto, digest=event.digest, compactions=before.compactions + 1
+    ),
+    ModelReplied: lambda before, event: replace(before, usage=before.usage + event.usage),
+}
+
+
+# --------------------------------------------------------------------------------- what is kept of prose
+
+
+def worth_keeping(text: str) -> tuple[tuple[NoteKind, str], ...]:
+    """Sentences of a person that state a rule or a name: they are kept as data without asking any model."""
+    found = []
+    for sentence in _SENTENCE.split(text.strip()):
+        if sentence.rstrip().endswith("?"):
+            continue
+        if _RULE.search(sentence):
+            found.append((NoteKind.RULE, sentence.strip()))
+        elif _FACT.search(sentence):
+            found.append((NoteKind.FACT, sentence.strip()))
+    return tuple(found)
+
+
+def compacted(conversation: Conversation) -> ProseCompacted | None:
+    """The event that puts a digest in the place of the older prose, where there is too much of it; else None.
+
+    The person's words are kept longer and longest; Vulcan's answers are derived from the log and can be given again.
+    """
+    recent = conversation.recent
+    if sum(len(message.text) for message in recent) <= COMPACT_ABOVE:
+        return None
+    left, size = len(recent), 0
+    while left > 1 and size + len(recent[left - 1].text) <= KEEP:
+        left -= 1
+        size += len(recent[left].text)
+    old = recent[:left]
+    lines = [*filter(None, conversation.digest.split("\n")), *map(_line, old)]
+    return ProseCompacted(old[-1].seq, "\n".join(_within(lines)))
+
+
+def _line(message: Message) -> str:
+    limit = PERSON_LINE if message.speaker is Speaker.PERSON else VULCAN_LINE
+    words = " ".join(message.text.split())
+    return f"{message.speaker.value}: {words if len(words) <= limit else words[: limit - 3] + '...'}"
+
+
+def _within(lines: list[str]) -> list[str]:
+    """Lines cut to the digest's size: first Vulcan's oldest go, then the person's oldest get short, then they go."""
+    if _size(lines) > DIGEST:
+        lines = _drop(lines, lambda line: line.startswith(f"{Speaker.VULCAN.value}:"))
+    for place, line in enumerate(lines):
+        if _size(lines) <= DIGEST:
+            return lines
+        lines[place] = line if len(line) <= SHORT_LINE else line[: SHORT_LINE - 3] + "..."
+    return _drop(lines, lambda _line: True)
+
+
+def _size(lines: list[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
+
+
+def _drop(lines: list[str], may_go: Callable[[str], bool]) -> list[str]:
+    excess, kept = _size(lines) - DIGEST, []
+    for line in lines:
+        if excess > 0 and may_go(line):
+            excess -= len(line) + 1
+        else:
+            kept.append(line)
+    return kept

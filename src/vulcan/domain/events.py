@@ -1,4 +1,4 @@
-"""Every event, in the past tense. A job is nothing but its events.
+"""Every event, in the past tense. A job is nothing but its events, and so is a conversation.
 
 An event's name in the log is its class name. `VERSION` of a class goes up when its fields change meaning or are
 renamed; `vulcan.domain.codec.UPCASTERS` then turns the old payload into the new one. A field that is only added
@@ -14,6 +14,7 @@ from typing import ClassVar
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.evidence import Finding, Verdict
 from vulcan.domain.generation import CodeGeneration
+from vulcan.domain.messages import Intent, NoteKind, Proposal, Speaker
 from vulcan.domain.policy import ReviewPolicy
 from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import CodeTesting, TestReport
@@ -60,7 +61,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class JobRequested(Event):
-    """A person gave an instruction."""
+    """A person gave an instruction.
+
+    Attributes:
+        ask: whether open questions may be put to the person; else they become assumptions.
+        conversation: where it was said; empty for `vulcan run`.
+        confirm: whether the requirements wait for the person's word before work on them begins.
+        rules: standing rules of the conversation that hold for this job, too.
+    """
 
     instruction: str
     repository: str
@@ -72,6 +80,9 @@ class JobRequested(Event):
     requested_by: str = ""
     notes: tuple[str, ...] = ()
     ask: bool = True
+    conversation: str = ""
+    confirm: bool = False
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +119,10 @@ class JobPaused(Event):
 
 @dataclass(frozen=True, slots=True)
 class RequirementsAnalyzed(Event):
-    """The instruction became numbered criteria."""
+    """The instruction became numbered criteria; `heard` counts the steering messages that the analyst knew."""
 
     requirement: Requirement
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +141,50 @@ class ClarificationAnswered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmationRequested(Event):
+    """The requirements wait for a person's word; nothing is built before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementsConfirmed(Event):
+    """A person agreed to the requirements as they stand."""
+
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementsEdited(Event):
+    """A person changed the requirements; `change` says what, in words."""
+
+    requirement: Requirement
+    change: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementsQuestioned(Event):
+    """A person vetoed an assumption or said what is missing: the analyst works the requirements out again."""
+
+    text: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SteeringGiven(Event):
+    """A person said something to a job that is under way; it is told to the model before its next call."""
+
+    text: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReplied(Event):
     """A model's reply, recorded before anything is done with it.
 
     Attributes:
         payload: a blob's digest.
         prompt: version of the agent's prompt.
+        heard: how many steering messages the model had been told of.
     """
 
     key: str
@@ -143,6 +193,7 @@ class ModelReplied(Event):
     usage: Usage
     payload: str
     prompt: str = ""
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +224,14 @@ class EnvironmentPrepared(Event):
 
 @dataclass(frozen=True, slots=True)
 class CodeGenerated(Event):
-    """The coder's change is committed; `tests_commit` is the earlier rounds' tests laid on top of it."""
+    """The coder's change is committed; `tests_commit` is the earlier rounds' tests laid on top of it.
+
+    `heard` counts the steering messages that the coder knew.
+    """
 
     generation: CodeGeneration
     tests_commit: str = ""
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +331,15 @@ class ApprovalGranted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRefused(Event):
+    """A person refused; without a wish for something else the job ends, its pull request stays open."""
+
+    digest: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Merged(Event):
     """The pull request is merged."""
 
@@ -329,6 +393,65 @@ class JobFinished(Event):
     outcome: JobOutcome
     reason: str
     next_steps: str = ""
+
+
+# ------------------------------------------------------------------------------------- conversations
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStarted(Event):
+    """A person began to talk with Vulcan about a repository."""
+
+    repository: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSaid(Event):
+    """Something was said; `job` is the job that it was about."""
+
+    speaker: Speaker
+    intent: Intent
+    text: str
+    job: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteKept(Event):
+    """Something was kept as data; `source` is the message that it comes from."""
+
+    kind: NoteKind
+    text: str
+    source: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDropped(Event):
+    """A note does not hold any more."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobChosen(Event):
+    """What is said from now on is about this job, if it is about one."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActProposed(Event):
+    """Vulcan asks whether it is to do something; the next message answers."""
+
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class ProseCompacted(Event):
+    """From now on `digest` stands for all messages up to and with `upto`; the messages stay in the log."""
+
+    upto: int
+    digest: str
 
 
 EVENT_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in Event.__subclasses__()}

@@ -10,10 +10,10 @@ from operator import attrgetter
 from typing import Any
 
 from vulcan.domain.budget import Budget, Usage
-from vulcan.domain.conversation import Conversation, Intent, Speaker
 from vulcan.domain.deployment import CodeDeployment, DeploymentConfig, DeploymentStatus, ReleaseMetadata
 from vulcan.domain.events import (
     ApprovalGranted,
+    ApprovalRefused,
     ApprovalRequested,
     BranchPushed,
     BudgetRaised,
@@ -22,6 +22,7 @@ from vulcan.domain.events import (
     ClarificationRequested,
     CodeGenerated,
     CodeValidated,
+    ConfirmationRequested,
     EffectDone,
     EffectIntended,
     EnvironmentPrepared,
@@ -39,9 +40,13 @@ from vulcan.domain.events import (
     PullRequestOpened,
     ReleasePublished,
     RequirementsAnalyzed,
+    RequirementsConfirmed,
+    RequirementsEdited,
+    RequirementsQuestioned,
     Stage,
     StageFailed,
     StageStarted,
+    SteeringGiven,
     TestsGenerated,
     TestsRun,
     ToolCalled,
@@ -59,6 +64,7 @@ class WaitingFor(StrEnum):
     """What a job that does not go on by itself waits for."""
 
     CLARIFICATION = "an answer"
+    CONFIRMATION = "your word on the requirements"
     APPROVAL = "approval"
     BUDGET = "a larger budget"
     RESUME = "resume"
@@ -85,12 +91,32 @@ Next = Stage | Waiting | Ended
 Changes = dict[str, Any]
 """Fields of a job and their new values."""
 
+STEERING = "steering"
+RESULTS = (
+    RequirementsAnalyzed,
+    RequirementsConfirmed,
+    CodeGenerated,
+    CodeValidated,
+    TestsGenerated,
+    TestsRun,
+    EvidenceJudged,
+    PullRequestOpened,
+    PipelineFinished,
+)
+"""Results of stages after which the job turns to what the person said meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """All that is known of a job, derived from its log.
 
     `due` is the stage that the events so far ask for; `waiting` and `outcome` take precedence over it.
+
+    Attributes:
+        answers: what the person said to the analyst's questions and requirements, in order.
+        steering: what the person said while the job was under way; `analyzed` and `coded` count how many of these
+            messages the requirements and the code take into account.
+        put_off: the stage that was due when steering sent the job back to the analyst.
     """
 
     seq: int = 0
@@ -98,7 +124,12 @@ class Job:
     budget: Budget = Budget()
     usage: Usage = Usage()
     usage_by_agent: Mapping[str, Usage] | None = None
-    conversation: Conversation = Conversation()
+    answers: tuple[str, ...] = ()
+    steering: tuple[str, ...] = ()
+    analyses: int = 0
+    analyzed: int = 0
+    coded: int = 0
+    put_off: Stage | None = None
     due: Stage = Stage.ANALYZE
     round: int = 1
     stage: Stage | None = None
@@ -170,7 +201,8 @@ class Job:
         """The job after one event more; unknown combinations change nothing but the sequence number."""
         handler = _HANDLERS.get(type(event))
         changes = handler(self, event, at) if handler else {}
-        return _with(self, changes | {"seq": self.seq + 1, "updated_at": at})
+        job = _with(self, changes | {"seq": self.seq + 1, "updated_at": at})
+        return _with(job, {"due": Stage.ANALYZE, "put_off": job.due}) if _must_hear(job, event) else job
 
 
 _FIELDS = tuple(field.name for field in fields(Job))
@@ -196,11 +228,11 @@ def fold(events: Iterable[tuple[Event, float]], start: Job | None = None) -> Job
 
 
 def _requested(job: Job, event: JobRequested, at: float) -> Changes:
+    del job
     return {
         "request": event,
         "budget": event.budget,
         "deployment": CodeDeployment(DeploymentConfig(event.base_branch, release=event.policy.release)),
-        "conversation": job.conversation.say(Speaker.PERSON, Intent.NEW_JOB, event.instruction),
         "requested_at": at,
     }
 
@@ -260,23 +292,85 @@ def _of_test_author(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _analyzed(job: Job, event: RequirementsAnalyzed, at: float) -> Changes:
-    del job, at
-    due = Stage.ANALYZE if event.requirement.questions else Stage.GENERATE
-    return {"requirement": event.requirement, "due": due}
+    del at
+    changes: Changes = {
+        "requirement": event.requirement,
+        "analyses": job.analyses + 1,
+        "analyzed": event.heard,
+    }
+    if event.requirement.questions:
+        return changes | {"due": Stage.ANALYZE}
+    if job.generation is None:
+        return changes | {"due": Stage.GENERATE}
+    return changes | {"put_off": None} | _take_up(job, event.requirement)
+
+
+def _take_up(job: Job, revised: Requirement) -> Changes:
+    """Go on where the job was, or give the coder what was said and what became of the criteria."""
+    told = job.steering[job.coded :]
+    old = job.requirement
+    same = old is not None and (old.criteria, old.changed_tests) == (revised.criteria, revised.changed_tests)
+    if same and not told:
+        return {"due": job.put_off or Stage.GENERATE}
+    words = "\n".join(job.steering[job.analyzed :])
+    text = (
+        f"The person said while the work was under way:\n{words}\nThe criteria above take it into account. "
+        "Change what it asks for; leave the code as it is where it does so already."
+    )
+    findings = (*job.findings, Finding(STEERING, Owner.CODER, text))
+    budget = replace(job.budget, rounds=job.budget.rounds + 1)
+    note = f"round {job.round}: the person said something"
+    return {
+        "due": Stage.GENERATE,
+        "round": job.round + 1,
+        "budget": budget,
+        "findings": findings,
+        "verdict": None,
+        "history": (*job.history, note),
+    }
+
+
+def _must_hear(job: Job, event: Event) -> bool:
+    """Whether a stage's result is put off, because the person said something that the requirements do not know of."""
+    return isinstance(event, RESULTS) and job.outcome is None and job.analyzed < len(job.steering)
+
+
+def _steered(job: Job, event: SteeringGiven, at: float) -> Changes:
+    del at
+    changes: Changes = {"steering": (*job.steering, event.text)}
+    if _waits_for(job, WaitingFor.APPROVAL):
+        changes |= {"waiting": None, "due": Stage.ANALYZE, "put_off": job.due}
+    return changes
 
 
 def _clarification_requested(job: Job, event: ClarificationRequested, at: float) -> Changes:
-    asked = "\n".join(event.questions)
-    conversation = job.conversation.say(Speaker.VULCAN, Intent.QUESTION, asked)
-    return {"conversation": conversation} | _wait(job, at, Waiting(WaitingFor.CLARIFICATION, asked))
+    return _wait(job, at, Waiting(WaitingFor.CLARIFICATION, "\n".join(event.questions)))
 
 
 def _clarification_answered(job: Job, event: ClarificationAnswered, at: float) -> Changes:
     del at
-    changes: Changes = {"conversation": job.conversation.say(Speaker.PERSON, Intent.ANSWER, event.answer)}
+    changes: Changes = {"answers": (*job.answers, event.answer)}
     if _waits_for(job, WaitingFor.CLARIFICATION):
         changes |= {"waiting": None, "due": Stage.ANALYZE}
     return changes
+
+
+def _confirmation_requested(job: Job, event: ConfirmationRequested, at: float) -> Changes:
+    del event
+    summary = job.requirement.summary if job.requirement else ""
+    return _wait(job, at, Waiting(WaitingFor.CONFIRMATION, summary))
+
+
+def _confirmed(job: Job, event: RequirementsConfirmed, at: float) -> Changes:
+    del event, at
+    return {"waiting": None} if _waits_for(job, WaitingFor.CONFIRMATION) else {}
+
+
+def _questioned(job: Job, event: RequirementsQuestioned, at: float) -> Changes:
+    del at
+    if not _waits_for(job, WaitingFor.CONFIRMATION):
+        return {}
+    return {"answers": (*job.answers, event.text), "waiting": None, "due": Stage.ANALYZE}
 
 
 def _model_replied(job: Job, event: ModelReplied, at: float) -> Changes:
@@ -294,9 +388,10 @@ def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
     standing = (
         job.generation is not None and job.generation.metadata.commit == event.generation.metadata.commit
     )
-    if standing and job.findings:
-        return _stand_off(job, event.generation, testing)
+    if standing and any(finding.gate != STEERING for finding in job.findings):
+        return _stand_off(job, event.generation, testing) | {"coded": event.heard}
     return {
+        "coded": event.heard,
         "generation": event.generation,
         "testing": testing,
         "due": Stage.VALIDATE,
@@ -329,8 +424,16 @@ def _validated(job: Job, event: CodeValidated, at: float) -> Changes:
     if blocking:
         note = f"round {job.round}: {len(blocking)} findings of static checks or review"
         return changes | _send_back(job, blocking + for_author, note)
-    mended = job.testing is not None and not for_author
+    mended = job.testing is not None and not for_author and not _untied(job)
     return changes | {"due": Stage.RUN_TESTS if mended else Stage.WRITE_TESTS}
+
+
+def _untied(job: Job) -> bool:
+    """Whether the person's word brought a criterion that no test is tied to yet."""
+    if job.requirement is None or job.testing is None or not job.steering:
+        return False
+    tied = {criterion for case in job.testing.cases for criterion in case.criteria}
+    return any(criterion.id not in tied for criterion in job.requirement.criteria)
 
 
 def _tests_generated(job: Job, event: TestsGenerated, at: float) -> Changes:
@@ -390,6 +493,17 @@ def _approval_granted(job: Job, event: ApprovalGranted, at: float) -> Changes:
     return changes | {"waiting": None} if asked and _waits_for(job, WaitingFor.APPROVAL) else changes
 
 
+def _approval_refused(job: Job, event: ApprovalRefused, at: float) -> Changes:
+    asked = job.approval is not None and job.approval.digest == event.digest
+    if not (asked and _waits_for(job, WaitingFor.APPROVAL)):
+        return {}
+    action = job.approval.action if job.approval else "act"
+    reason = f"{event.by or 'a person'} refused the {action}" + (f": {event.reason}" if event.reason else "")
+    return _end(
+        job, at, JobOutcome.CANCELLED, reason, "The pull request stays open; remove it with: vulcan undo"
+    )
+
+
 def _merged(job: Job, event: Merged, at: float) -> Changes:
     del at
     return _deploy(job, merge_commit=event.commit, status=DeploymentStatus.MERGED)
@@ -437,6 +551,11 @@ _HANDLERS: dict[type[Event], Callable[[Job, Any, float], Changes]] = {
     RequirementsAnalyzed: _analyzed,
     ClarificationRequested: _clarification_requested,
     ClarificationAnswered: _clarification_answered,
+    ConfirmationRequested: _confirmation_requested,
+    RequirementsConfirmed: _confirmed,
+    RequirementsEdited: lambda _job, event, _at: {"requirement": event.requirement},
+    RequirementsQuestioned: _questioned,
+    SteeringGiven: _steered,
     ModelReplied: _model_replied,
     ToolCalled: lambda _job, _event, _at: {"tree_is_current": False},
     WorkspaceSnapshotted: lambda _job, event, _at: {"tree": event.tree, "tree_is_current": True},
@@ -455,6 +574,7 @@ _HANDLERS: dict[type[Event], Callable[[Job, Any, float], Changes]] = {
     PipelineFinished: _pipeline,
     ApprovalRequested: _approval_requested,
     ApprovalGranted: _approval_granted,
+    ApprovalRefused: _approval_refused,
     Merged: _merged,
     ReleasePublished: _released,
     BudgetSpent: lambda job, event, at: _wait(job, at, Waiting(WaitingFor.BUDGET, event.limit)),

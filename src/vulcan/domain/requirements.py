@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import count
 
 
 class Risk(StrEnum):
@@ -56,3 +58,19 @@ class Requirement:
     changed_tests: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     risk: Risk = Risk.LOW
+
+
+def renumbered(revised: Requirement, earlier: Requirement) -> Requirement:
+    """Criteria that stand word for word keep their numbers, so that tests stay tied to them; others get new ones."""
+    known = {criterion.text: criterion.id for criterion in earlier.criteria}
+    free = _numbers_after(earlier.criteria)
+    criteria = tuple(
+        AcceptanceCriterion(known.pop(criterion.text, "") or f"AC-{next(free)}", criterion.text)
+        for criterion in revised.criteria
+    )
+    return replace(revised, criteria=criteria)
+
+
+def _numbers_after(criteria: Sequence[AcceptanceCriterion]) -> Iterator[int]:
+    numbers = [int(c.id.removeprefix("AC-")) for c in criteria if c.id.removeprefix("AC-").isdigit()]
+    return count(max(numbers, default=0) + 1)

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vulcan.application.briefing import briefing_for
 from vulcan.application.commits import request_of
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
-from vulcan.application.ports import Briefing
 from vulcan.application.services import Services
-from vulcan.domain.events import ClarificationRequested, Event, RequirementsAnalyzed
-from vulcan.domain.requirements import Assumption, Requirement
+from vulcan.domain.events import ClarificationRequested, ConfirmationRequested, Event, RequirementsAnalyzed
+from vulcan.domain.requirements import Assumption, Requirement, renumbered
 
 
 async def analyze(services: Services, log: JobLog) -> None:
     """Ask the analyst; ask the person only what is left open, and only if the job may ask."""
     job, request = log.job, request_of(log.job)
-    key = f"analyze/{len(job.conversation.answers) + 1}"
-    briefing = Briefing(
-        call_key=key,
-        instruction=request.instruction,
+    key = f"analyze/{job.analyses + 1}"
+    briefing = replace(
+        briefing_for(job, key),
         overview=overview(services.repository, request.base_commit),
-        answers=job.conversation.answers,
+        requirement=job.requirement if job.analyses else None,
+        answers=job.answers,
     )
-    start = request.base_commit
+    calls = JobCalls(log)
+    start = job.newest_commit if job.generation else request.base_commit
     async with services.checkouts.workspace(log.id, key, start, "") as opened:
-        requirement = await services.analyst.analyze(briefing, opened.files, JobCalls(log))
+        requirement = await services.analyst.analyze(briefing, opened.files, calls)
+    if job.requirement is not None:
+        requirement = renumbered(requirement, job.requirement)
     if requirement.questions and not request.ask:
         requirement = _assume(requirement)
-    events: list[Event] = [RequirementsAnalyzed(requirement)]
+    log.append(RequirementsAnalyzed(requirement, calls.heard), *_what_waits(requirement, log))
+
+
+def _what_waits(requirement: Requirement, log: JobLog) -> list[Event]:
+    """Questions wait for an answer; requirements for the person's word, where it is wanted and nothing is built yet."""
     if requirement.questions:
-        events.append(ClarificationRequested(requirement.questions))
-    log.append(*events)
+        return [ClarificationRequested(requirement.questions)]
+    if request_of(log.job).confirm and log.job.generation is None:
+        return [ConfirmationRequested()]
+    return []
 
 
 def _assume(requirement: Requirement) -> Requirement:

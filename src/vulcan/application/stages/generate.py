@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from vulcan.application.briefing import briefing_for
 from vulcan.application.commits import (
     code_commit,
     product_artifacts,
@@ -11,7 +14,6 @@ from vulcan.application.commits import (
 )
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
-from vulcan.application.ports import Briefing
 from vulcan.application.services import Services
 from vulcan.domain.events import CodeGenerated, WorkspaceSnapshotted
 from vulcan.domain.evidence import Owner
@@ -23,9 +25,8 @@ async def generate(services: Services, log: JobLog) -> None:
     job, request, requirement = log.job, request_of(log.job), requirement_of(log.job)
     repository = services.repository
     key = f"generate/{job.round}"
-    briefing = Briefing(
-        call_key=key,
-        instruction=request.instruction,
+    briefing = replace(
+        briefing_for(job, key),
         overview=overview(repository, request.base_commit),
         requirement=requirement,
         findings=tuple(f for f in job.findings if f.owner is not Owner.TEST_AUTHOR),
@@ -33,14 +34,15 @@ async def generate(services: Services, log: JobLog) -> None:
     )
     start = job.newest_commit
     async with services.checkouts.workspace(log.id, key, start, job.resume_tree) as opened:
-        summary = await services.coder.code(briefing, opened.files, JobCalls(log, opened.snapshot))
+        calls = JobCalls(log, opened.snapshot)
+        summary = await services.coder.code(briefing, opened.files, calls)
         tree = opened.snapshot()
     log.append(WorkspaceSnapshotted(tree))
     code = code_commit(repository, log.job, log.id, tree)
     tests = tests_commit(repository, job, log.id, code, job.testing.commit) if job.testing else ""
     metadata = CodeMetadata(base=request.base_commit, commit=code, round=job.round, summary=summary)
     artifacts = product_artifacts(repository, request.base_commit, code)
-    log.append(CodeGenerated(CodeGeneration(requirement, artifacts, metadata), tests))
+    log.append(CodeGenerated(CodeGeneration(requirement, artifacts, metadata), tests, calls.heard))
 
 
 def _earlier_change(services: Services, log: JobLog) -> str:

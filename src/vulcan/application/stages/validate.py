@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from vulcan.application.briefing import briefing_for
 from vulcan.application.commits import request_of, requirement_of
 from vulcan.application.joblog import JobCalls, JobLog
-from vulcan.application.ports import Briefing, Checkout
+from vulcan.application.ports import Checkout
 from vulcan.application.secrets import find_secrets
 from vulcan.application.services import Services
 from vulcan.application.tampering import find_tampering
 from vulcan.domain.events import CodeValidated, EnvironmentPrepared
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.generation import ChangeKind
-from vulcan.domain.job import Job
+from vulcan.domain.job import STEERING, Job
 
 REVIEW = "review"
 NOTHING = Finding(
@@ -55,8 +57,12 @@ def _note_environment(log: JobLog, checkout: Checkout) -> None:
 
 
 def _wants_review(job: Job) -> bool:
-    """The first change is reviewed, and one that answers a review."""
-    return job.round == 1 or any(f.gate == REVIEW for f in job.earlier)
+    """The first change is reviewed, and one that answers a review or what the person said meanwhile."""
+    return job.round == 1 or any(f.gate == REVIEW for f in job.earlier) or _answers_steering(job)
+
+
+def _answers_steering(job: Job) -> bool:
+    return any(f.gate == STEERING for f in job.findings)
 
 
 async def _check(services: Services, checkout: Checkout, paths: Sequence[str]) -> tuple[Finding, ...]:
@@ -79,10 +85,8 @@ def new_findings(before: Sequence[Finding], after: Sequence[Finding]) -> tuple[F
 async def _review(services: Services, log: JobLog, diff: str) -> tuple[Finding, ...]:
     if services.reviewer is None:
         return ()
-    job, request = log.job, request_of(log.job)
+    job = log.job
     key = f"validate/{job.round}"
-    briefing = Briefing(
-        call_key=key, instruction=request.instruction, requirement=requirement_of(job), diff=diff
-    )
+    briefing = replace(briefing_for(job, key), requirement=requirement_of(job), diff=diff)
     async with services.checkouts.workspace(log.id, key, job.newest_commit, "") as opened:
         return await services.reviewer.review(briefing, opened.files, JobCalls(log))

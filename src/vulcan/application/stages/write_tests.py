@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vulcan.application.briefing import briefing_for
 from vulcan.application.commits import request_of, requirement_of, test_artifacts, tests_commit
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
-from vulcan.application.ports import AuthoredTests, Briefing
+from vulcan.application.ports import AuthoredTests
 from vulcan.application.secrets import find_secrets
 from vulcan.application.services import Services
 from vulcan.domain.errors import VulcanError
@@ -24,9 +25,8 @@ async def write_tests(services: Services, log: JobLog) -> None:
     job, request = log.job, request_of(log.job)
     generation, repository = _generation(log), services.repository
     key = f"write_tests/{job.round}"
-    briefing = Briefing(
-        call_key=key,
-        instruction=request.instruction,
+    briefing = replace(
+        briefing_for(job, key),
         overview=overview(repository, request.base_commit),
         requirement=requirement_of(job),
         findings=tuple(f for f in job.findings if f.owner is Owner.TEST_AUTHOR),

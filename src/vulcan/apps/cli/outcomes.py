@@ -39,6 +39,7 @@ BY_OUTCOME = {
 }
 BY_WAIT = {
     WaitingFor.CLARIFICATION: ExitCode.NEEDS_PERSON,
+    WaitingFor.CONFIRMATION: ExitCode.NEEDS_PERSON,
     WaitingFor.APPROVAL: ExitCode.DONE,
     WaitingFor.BUDGET: ExitCode.OVER_BUDGET,
     WaitingFor.RESUME: ExitCode.FAILED,

@@ -79,6 +79,11 @@ _WORDS: dict[type[e.Event], Words] = {
     e.RequirementsAnalyzed: _requirements,
     e.ClarificationRequested: lambda v: "asks:" + "".join(f"\n    ? {one_line(q, 300)}" for q in v.questions),
     e.ClarificationAnswered: lambda v: f"answered: {one_line(v.answer)}",
+    e.ConfirmationRequested: lambda _: "waits for your word on the requirements",
+    e.RequirementsConfirmed: lambda v: f"requirements confirmed by {one_line(v.by)}",
+    e.RequirementsEdited: lambda v: f"requirements edited by {one_line(v.by)}: {one_line(v.change, 300)}",
+    e.RequirementsQuestioned: lambda v: f"{one_line(v.by)} says of the requirements: {one_line(v.text, 300)}",
+    e.SteeringGiven: lambda v: f"{one_line(v.by)} says: {one_line(v.text, 300)}",
     e.ToolCalled: _tool,
     e.EnvironmentPrepared: lambda v: (
         f"dependencies: {v.digest[:12]}" + "".join(f"\n    note: {one_line(n, 200)}" for n in v.notes)
@@ -97,6 +102,9 @@ _WORDS: dict[type[e.Event], Words] = {
     e.PipelineFinished: lambda v: f"pipeline: {'passed' if v.passed else 'failed'}",
     e.ApprovalRequested: lambda v: f"waits for approval: {v.action} of {v.commit[:10]}",
     e.ApprovalGranted: lambda v: f"approved by {one_line(v.by)}",
+    e.ApprovalRefused: lambda v: (
+        f"refused by {one_line(v.by)}" + (f": {one_line(v.reason, 300)}" if v.reason else "")
+    ),
     e.Merged: lambda v: f"merged #{v.number} as {v.commit[:10]}",
     e.ReleasePublished: lambda v: f"released {v.tag}",
     e.BudgetSpent: lambda v: f"budget spent ({v.limit})",
@@ -105,5 +113,12 @@ _WORDS: dict[type[e.Event], Words] = {
     e.JobUndone: lambda v: (
         "undone: " + (one_line(", ".join(v.removed), 400) or "there was nothing to remove")
     ),
+    e.ConversationStarted: lambda v: f"conversation of {one_line(v.by)} about {one_line(v.repository)}",
+    e.MessageSaid: lambda v: f"{v.speaker.value}: {one_line(v.text, 300)}",
+    e.NoteKept: lambda v: f"kept as {v.kind.value}: {one_line(v.text, 300)}",
+    e.NoteDropped: lambda v: f"note {v.number} dropped",
+    e.JobChosen: lambda v: f"about job {one_line(v.job)}",
+    e.ActProposed: lambda v: f"asks whether to go on: {v.proposal.intent.value}",
+    e.ProseCompacted: lambda v: f"messages up to {v.upto} compacted",
     e.JobFinished: lambda v: f"{v.outcome.value}: {one_line(v.reason, 300)}",
 }

@@ -7,13 +7,17 @@ from vulcan.domain.requirements import Requirement
 
 MAX_DIFF = 20_000
 MAX_FINDING = 4_000
+SAID = "The person says, while the work is under way (take it into account from here on):"
 
 
 def render(briefing: Briefing) -> str:
     """The first user message."""
     parts = [briefing.overview]
     parts.append(f"Instruction:\n{briefing.instruction}")
+    if briefing.rules:
+        parts.append("Standing rules of the person:\n" + "\n".join(f"- {rule}" for rule in briefing.rules))
     parts += [f"Answer to your questions:\n{answer}" for answer in briefing.answers]
+    parts += [said(text) for text in briefing.steering]
     if briefing.requirement is not None:
         parts.append(_requirement(briefing.requirement))
     if briefing.interface:
@@ -26,6 +30,11 @@ def render(briefing: Briefing) -> str:
         )
         parts.append(f"Findings to mend:\n{found}")
     return "\n\n".join(part for part in parts if part)
+
+
+def said(text: str) -> str:
+    """What the person said while the work was under way."""
+    return f"{SAID}\n{text}"
 
 
 def _requirement(requirement: Requirement) -> str:

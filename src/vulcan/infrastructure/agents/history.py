@@ -19,6 +19,8 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
+from vulcan.infrastructure.agents.briefings import SAID
+
 MAX_TURNS, KEEP_TURNS = 60, 15
 MAX_CHARACTERS, KEEP_CHARACTERS = 240_000, 60_000
 COMMANDS_NAMED = 5
@@ -38,8 +40,14 @@ async def bounded(messages: list[ModelMessage]) -> list[ModelMessage]:
         return messages
     note = UserPromptPart(_note(messages[:start]))
     parts = [p for p in first.parts if not (isinstance(p, UserPromptPart) and str(p.content).startswith(CUT))]
-    head = ModelRequest(parts=[*parts, note], instructions=first.instructions)
+    head = ModelRequest(parts=[*parts, *_said(messages[1:start]), note], instructions=first.instructions)
     return [head, *messages[start:]]
+
+
+def _said(cut: Sequence[ModelMessage]) -> list[UserPromptPart]:
+    """The person's own words, which no cut takes away."""
+    parts = [part for message in cut for part in message.parts]
+    return [p for p in parts if isinstance(p, UserPromptPart) and str(p.content).startswith(SAID)]
 
 
 def _first_kept(messages: Sequence[ModelMessage]) -> int:

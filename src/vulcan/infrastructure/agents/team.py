@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import Any, Literal, TypeVar
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, Field
 from pydantic_ai import Agent, ToolOutput
 from pydantic_ai.capabilities import ProcessHistory
 from pydantic_ai.exceptions import UnexpectedModelBehavior
+from pydantic_ai.messages import ModelMessage, ModelRequest, UserPromptPart
 from pydantic_ai.models import Model
 from pydantic_ai.tools import Tool
 from pydantic_ai.usage import UsageLimits
@@ -19,7 +21,7 @@ from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, ExternalApi, Requirement, Risk
 from vulcan.domain.testing import TestCase
-from vulcan.infrastructure.agents.briefings import render
+from vulcan.infrastructure.agents.briefings import render, said
 from vulcan.infrastructure.agents.history import bounded
 from vulcan.infrastructure.agents.journaled import JournaledModel, TurnLimit
 from vulcan.infrastructure.agents.tools import LoopingError, Tools
@@ -132,7 +134,8 @@ class _Run:
     def __init__(
         self, agent: str, model: Model, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> None:
-        self._agent, self._briefing = agent, briefing
+        self._agent, self._briefing, self._journal = agent, briefing, journal
+        self._told = len(briefing.steering)
         version, self._instructions = prompt(agent)
         self._model = JournaledModel(model, journal, briefing.call_key, agent, TURNS[agent], version)
         self.tools = Tools(workspace, journal, self._model, agent)
@@ -149,7 +152,7 @@ class _Run:
             tools=tools,
             output_type=output,
             retries=RETRIES,
-            capabilities=[ProcessHistory(bounded)],
+            capabilities=[ProcessHistory(self._current)],
             name=self._agent,
         )
         limits = UsageLimits(request_limit=None)
@@ -162,6 +165,17 @@ class _Run:
                 hint="Try again with `vulcan resume`, or with a stronger model.",
             ) from error
         return result.output
+
+    async def _current(self, messages: list[ModelMessage]) -> list[ModelMessage]:
+        """The history, with what the person has said since the last call at its end, and bounded."""
+        said_so_far = self._journal.steering()
+        news = said_so_far[self._told :]
+        self._told = len(said_so_far)
+        last = messages[-1]
+        if news and isinstance(last, ModelRequest):
+            parts = [*last.parts, *(UserPromptPart(said(text)) for text in news)]
+            messages = [*messages[:-1], replace(last, parts=parts)]
+        return await bounded(messages)
 
 
 def prompt(agent: str) -> tuple[str, str]:

@@ -1,0 +1,15 @@
+"""What every agent of a job is told alike."""
+
+from __future__ import annotations
+
+from vulcan.application.commits import request_of
+from vulcan.application.ports import Briefing
+from vulcan.domain.job import Job
+
+
+def briefing_for(job: Job, call_key: str) -> Briefing:
+    """The instruction, the rules of the conversation it comes from, and what the person said since."""
+    request = request_of(job)
+    return Briefing(
+        call_key=call_key, instruction=request.instruction, steering=job.steering, rules=request.rules
+    )

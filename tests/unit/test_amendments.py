@@ -1,0 +1,90 @@
+"""A person's word on the numbered list of requirements."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vulcan.application.amendments import Amendment, Word, amend, items_of, numbered_list, read_word
+from vulcan.domain.errors import UserError
+from vulcan.domain.requirements import AcceptanceCriterion, Assumption, Requirement, renumbered
+
+LIST = Requirement(
+    "Make add add",
+    (AcceptanceCriterion("AC-1", "adds"), AcceptanceCriterion("AC-2", "takes floats")),
+    (Assumption("AS-1", "no strings"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("", Amendment(Word.AGREE)),
+        ("OK", Amendment(Word.AGREE)),
+        ("looks good!", Amendment(Word.AGREE)),
+        ("2: takes decimals", Amendment(Word.EDIT, (2,), "takes decimals")),
+        ("edit 2 to takes decimals", Amendment(Word.EDIT, (2,), "takes decimals")),
+        ("3. strings are joined", Amendment(Word.EDIT, (3,), "strings are joined")),
+        ("no 3", Amendment(Word.VETO, (3,))),
+        ("veto 2 and 3: too much", Amendment(Word.VETO, (2, 3), "too much")),
+        ("-2", Amendment(Word.VETO, (2,))),
+        ("no 3 because they are joined", Amendment(Word.VETO, (3,), "they are joined")),
+        ("No, it must also take 3 arguments", Amendment(Word.SAY, (), "No, it must also take 3 arguments")),
+        ("also handle None", Amendment(Word.SAY, (), "also handle None")),
+        ("okay but what about None", Amendment(Word.SAY, (), "okay but what about None")),
+    ],
+)
+def test_words(said: str, word: Amendment) -> None:
+    assert read_word(said) == word
+
+
+@given(st.text(max_size=60))
+def test_every_line_says_something(said: str) -> None:
+    assert read_word(said).word in Word
+
+
+def test_the_list_numbers_criteria_and_assumptions_through() -> None:
+    lines = numbered_list(LIST)
+
+    assert lines[0] == "Goal: Make add add"
+    assert lines[1].strip().startswith("1. adds")
+    assert lines[3].strip() == "3. no strings  (AS-1, assumed)"
+    assert len(items_of(LIST)) == 3
+
+
+def test_an_edit_changes_one_text_and_no_number() -> None:
+    amended = amend(LIST, read_word("2: takes decimals"))
+
+    assert amended.requirement.criteria[1] == AcceptanceCriterion("AC-2", "takes decimals")
+    assert amended.question == ""
+
+
+def test_a_vetoed_criterion_is_dropped_and_the_others_keep_their_numbers() -> None:
+    amended = amend(LIST, read_word("no 1"))
+
+    assert [c.id for c in amended.requirement.criteria] == ["AC-2"]
+    assert amended.question == ""
+
+
+def test_a_vetoed_assumption_and_a_reason_are_for_the_analyst() -> None:
+    assert amend(LIST, read_word("no 3: join them")).question == "This does not hold: no strings\njoin them"
+    assert amend(LIST, read_word("no 3")).question == "This does not hold: no strings"
+    assert "takes floats" in amend(LIST, read_word("no 2, decimals instead")).question
+
+
+@pytest.mark.parametrize("said", ["no 4", "0: x", "no 1 and 2"])
+def test_what_can_not_be_is_said(said: str) -> None:
+    with pytest.raises(UserError):
+        amend(LIST, read_word(said))
+
+
+def test_criteria_that_stand_keep_their_numbers_when_the_analyst_works_them_out_again() -> None:
+    revised = Requirement(
+        "Make add add", (AcceptanceCriterion("AC-1", "new"), AcceptanceCriterion("AC-2", "takes floats"))
+    )
+
+    assert [(c.id, c.text) for c in renumbered(revised, LIST).criteria] == [
+        ("AC-3", "new"),
+        ("AC-2", "takes floats"),
+    ]
