@@ -7,8 +7,9 @@ recognised by their words. What the log does not hold is said to be missing, nev
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from vulcan.application.ports import StoredEvent
 from vulcan.domain import events as e
@@ -21,14 +22,15 @@ NOT_IN_LOG = "not in the log"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence and the sequence numbers of the events that it rests on."""
+    """One sentence, the sequence numbers of the events that it rests on, and gates or places in files."""
 
     text: str
     events: tuple[int, ...] = ()
+    places: tuple[str, ...] = ()
 
     def render(self) -> str:
         """The sentence with its citations."""
-        cited = ", ".join(f"event {seq}" for seq in self.events)
+        cited = ", ".join([*(f"event {seq}" for seq in self.events), *self.places])
         return f"{self.text} [{cited}]" if cited else self.text
 
 
@@ -48,8 +50,30 @@ class Answer:
 Topic = Callable[[Sequence[StoredEvent], Job], list[Statement]]
 
 
-def answer(question: str, log: Sequence[StoredEvent]) -> Answer:
-    """Answer from the log.
+def common_topic(question: str) -> bool:
+    """Whether the question's words name a topic that is answered without a model."""
+    return any(_words(question) & keys for keys, _ in TOPICS)
+
+
+def _words(question: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", question.lower()))
+
+
+def told(log: Sequence[StoredEvent]) -> str:
+    """The log in words for a model, a line an event of weight, each with its number."""
+    job = Job()
+    for stored in log:
+        job = job.apply(stored.event, stored.at)
+    topics = (_decisions, _criteria, _failures, _changes, _evidence, _cost, _status)
+    statements = dict.fromkeys(statement for topic in topics for statement in topic(log, job))
+    ordered = sorted(statements, key=lambda statement: statement.events or (0,))
+    return "\n".join(statement.render() for statement in ordered)
+
+
+def answer(
+    question: str, log: Sequence[StoredEvent], places: Mapping[str, int] = MappingProxyType({})
+) -> Answer:
+    """Answer from the log; `places` are the first changed lines of files, to cite.
 
     Raises:
         VulcanError: a statement cites an event that does not exist (a bug; nothing is shown then).
@@ -57,7 +81,7 @@ def answer(question: str, log: Sequence[StoredEvent]) -> Answer:
     job = Job()
     for stored in log:
         job = job.apply(stored.event, stored.at)
-    words = set(re.findall(r"[a-z]+", question.lower()))
+    words = _words(question)
     statements = [s for keys, topic in TOPICS if words & keys for s in topic(log, job)]
     if not statements:
         topics = "status, cost, failures, evidence, changes, criteria, time, approvals"
@@ -66,7 +90,13 @@ def answer(question: str, log: Sequence[StoredEvent]) -> Answer:
         )
         return Answer((missing,), known=False)
     _check_citations(statements, log)
-    return Answer(tuple(dict.fromkeys(statements)))
+    return Answer(tuple(dict.fromkeys(_placed(statement, places) for statement in statements)))
+
+
+def _placed(statement: Statement, places: Mapping[str, int]) -> Statement:
+    """The statement with file and line of each changed file that it names."""
+    named = (f"{path}:{line}" for path, line in places.items() if path in statement.text)
+    return replace(statement, places=(*statement.places, *named))
 
 
 def _check_citations(statements: Iterable[Statement], log: Sequence[StoredEvent]) -> None:
@@ -142,7 +172,8 @@ def _evidence(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
         )
         for gate in verdict.event.verdict.gates:
             mark = "passed" if gate.passed else "failed"
-            found.append(Statement(f"Gate {gate.gate} {mark}: {gate.detail}.", (verdict.seq,)))
+            text = f"Gate {gate.gate} {mark}: {gate.detail}."
+            found.append(Statement(text, (verdict.seq,), (f"gate {gate.gate}",)))
         for proof in verdict.event.verdict.criteria:
             tests = ", ".join(proof.tests) or "no test"
             found.append(Statement(f"{proof.criterion} is shown by {tests}.", (verdict.seq, run.seq)))
@@ -224,7 +255,25 @@ def _decisions(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
             found.append(Statement(f"{event.by} answered: {event.answer}", (stored.seq,)))
         elif isinstance(event, e.JobCancelled):
             found.append(Statement(f"{event.by} cancelled the job.", (stored.seq,)))
+        elif words := _word_on_requirements(event):
+            found.append(Statement(words, (stored.seq,)))
     return found
+
+
+def _word_on_requirements(event: e.Event) -> str:
+    match event:
+        case e.SteeringGiven():
+            return f"{event.by} said while it was under way: {event.text}"
+        case e.RequirementsConfirmed():
+            return f"{event.by} agreed to the requirements."
+        case e.RequirementsEdited():
+            return f"{event.by} edited the requirements: {event.change}"
+        case e.RequirementsQuestioned():
+            return f"{event.by} said of the requirements: {event.text}"
+        case e.ApprovalRefused():
+            return f"{event.by} refused. {event.reason}".strip()
+        case _:
+            return ""
 
 
 TOPICS: tuple[tuple[frozenset[str], Topic], ...] = (

@@ -6,7 +6,7 @@ Values that cross a port are frozen dataclasses of the domain or of this file. A
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from vulcan.domain.budget import Usage
 from vulcan.domain.events import Event
 from vulcan.domain.evidence import Finding
 from vulcan.domain.generation import CodeArtifact
+from vulcan.domain.messages import Intent, NoteKind
 from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import TestCase, TestRun
 
@@ -602,6 +603,64 @@ class StaticChecks(Protocol):
         self, checkout: Path, environment: PreparedEnvironment, paths: Sequence[str]
     ) -> tuple[Finding, ...]:
         """All findings on `paths`; the caller compares with the base's to keep only the new ones."""
+
+
+# -------------------------------------------------------------------------------------- conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """What a model takes a message to want; it permits nothing.
+
+    Attributes:
+        certain: whether the model sees no other reading.
+        text: the message made whole, where it leans on what was said before; else empty.
+        reply: what Vulcan answers to small talk, or asks back.
+        remember: what is to be kept as data.
+    """
+
+    intent: Intent
+    certain: bool
+    text: str = ""
+    reply: str = ""
+    remember: tuple[tuple[NoteKind, str], ...] = ()
+
+
+class Interpreter(Protocol):
+    """Reads what a person's message wants, where neither command nor exact words say it."""
+
+    async def interpret(
+        self, call_key: str, context: str, message: str, journal: CallJournal
+    ) -> Interpretation:
+        """The intent; raises `ModelUnavailable` where no usable reply can be had."""
+
+
+class Answerer(Protocol):
+    """Answers questions about a job or a repository, with sources."""
+
+    async def answer(
+        self,
+        call_key: str,
+        context: str,
+        question: str,
+        workspace: Workspace,
+        journal: CallJournal,
+        show: Callable[[str], None],
+    ) -> str:
+        """The answer; its words go to `show` as they come, as far as the model streams."""
+
+
+class Workers(Protocol):
+    """Processes that work on jobs beside the conversation."""
+
+    def start(self, job: str) -> None:
+        """Have the job worked on until it waits or has ended; a job that is being worked on is left alone."""
+
+    def pause(self, job: str) -> bool:
+        """Ask the job's worker to let go, as Ctrl-C does; False if there is none."""
+
+    def busy(self, job: str) -> bool:
+        """Whether a living process works on the job."""
 
 
 # ------------------------------------------------------------------------------------------ workflow

@@ -121,6 +121,10 @@ class Desk:
                 return job
         raise JobNotFound("there is no job yet", hint='Start one with: vulcan run "..."')
 
+    def newest(self, count: int) -> list[str]:
+        """The newest jobs, newest first."""
+        return self._store.jobs()[: -count - 1 : -1]
+
     def _by_prefix(self, prefix: str) -> str:
         matches = [job for job in self._store.jobs() if job.startswith(prefix)]
         exact = [job for job in matches if job == prefix]

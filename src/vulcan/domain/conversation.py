@@ -28,10 +28,10 @@ DIGEST = 12_000
 PERSON_LINE, VULCAN_LINE, SHORT_LINE = 400, 120, 80
 
 _RULE = re.compile(
-    r"\b(always|never|must|mustn't|do not|don't|remember|note that|from now on|prefer|only ever|keep in mind)\b",
-    re.I,
+    r"\b(always|never|remember|note that|from now on|keep in mind|prefer|in this (project|repository))\b",
+    re.IGNORECASE,
 )
-_FACT = re.compile(r"\b(is|are) called\b|\bthe name of\b|\bmy name is\b|\bwe use\b", re.I)
+_FACT = re.compile(r"\b(is|are) called\b|\bmy name is\b|\bwe use\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 

@@ -116,6 +116,7 @@ class Job:
         answers: what the person said to the analyst's questions and requirements, in order.
         steering: what the person said while the job was under way; `analyzed` and `coded` count how many of these
             messages the requirements and the code take into account.
+        granted: rounds beyond the budget's, one for each time that the person's word led to further work.
         put_off: the stage that was due when steering sent the job back to the analyst.
     """
 
@@ -129,6 +130,7 @@ class Job:
     analyses: int = 0
     analyzed: int = 0
     coded: int = 0
+    granted: int = 0
     put_off: Stage | None = None
     due: Stage = Stage.ANALYZE
     round: int = 1
@@ -277,7 +279,7 @@ def _send_back(job: Job, findings: tuple[Finding, ...], note: str) -> Changes:
     """Another round for whoever owns the findings, or delivery as unproven work where no round can help."""
     changes: Changes = {"findings": findings, "earlier": findings, "history": (*job.history, note)}
     owners = {finding.owner for finding in findings}
-    if job.round >= job.budget.rounds or owners == {Owner.PERSON}:
+    if job.round >= job.budget.rounds + job.granted or owners == {Owner.PERSON}:
         return changes | {"due": Stage.DELIVER}
     to_coder = Owner.CODER in owners or not findings
     return changes | {"due": Stage.GENERATE if to_coder else Stage.WRITE_TESTS, "round": job.round + 1}
@@ -318,12 +320,11 @@ def _take_up(job: Job, revised: Requirement) -> Changes:
         "Change what it asks for; leave the code as it is where it does so already."
     )
     findings = (*job.findings, Finding(STEERING, Owner.CODER, text))
-    budget = replace(job.budget, rounds=job.budget.rounds + 1)
     note = f"round {job.round}: the person said something"
     return {
         "due": Stage.GENERATE,
         "round": job.round + 1,
-        "budget": budget,
+        "granted": job.granted + 1,
         "findings": findings,
         "verdict": None,
         "history": (*job.history, note),

@@ -1,0 +1,75 @@
+"""Sources in an answer: each must exist, which code checks before a line is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vulcan.application.answer import NOT_IN_LOG
+
+_BRACKET = re.compile(r"\[([^\[\]\n]+)\](?!\()")
+_EVENT = re.compile(r"(?:events?\s+)?(\d+)(?:\s*(?:-|to)\s*(\d+))?", re.IGNORECASE)
+_PLACE = re.compile(r"([^\s:,]+):(\d+)(?:-(\d+))?")
+_GATE = re.compile(r"gates?\s+(.+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What may be cited.
+
+    Attributes:
+        events: sequence numbers of the job's log; empty where there is no job.
+        gates: names of the gates that were judged.
+        lines: how many lines a file of the commit has; None if there is no such file.
+    """
+
+    events: frozenset[int]
+    gates: frozenset[str]
+    lines: Callable[[str], int | None]
+
+
+def complaint(line: str, sources: Sources) -> str:
+    """Why a line may not be shown: it cites what does not exist, or states something without a source. Else empty."""
+    cited, unknown = _citations(line, sources)
+    if unknown:
+        return f"{', '.join(unknown)} does not exist"
+    if not cited and _states_something(line):
+        return "there is no source"
+    return ""
+
+
+def _states_something(line: str) -> bool:
+    plain = line.strip().strip("*#-` ")
+    return (
+        bool(re.search(r"\w", plain)) and NOT_IN_LOG not in plain.lower() and not plain.endswith((":", "?"))
+    )
+
+
+def _citations(line: str, sources: Sources) -> tuple[int, list[str]]:
+    """How many sources a line names, and those of them that do not exist."""
+    count, unknown = 0, []
+    for bracket in _BRACKET.finditer(line):
+        kind = ""
+        for piece in re.split(r"[,;]\s*", bracket[1]):
+            kind, exists = _check(piece.strip(), kind, sources)
+            if exists is None:
+                continue
+            count += 1
+            if not exists:
+                unknown.append(piece.strip())
+    return count, unknown
+
+
+def _check(piece: str, kind: str, sources: Sources) -> tuple[str, bool | None]:
+    """The kind of a source and whether it exists; None for what is no source. A bare number continues the kind."""
+    if gate := _GATE.fullmatch(piece):
+        return "gate", gate[1].strip().strip("`") in sources.gates
+    if place := _PLACE.fullmatch(piece.strip("`")):
+        known = sources.lines(place[1])
+        return "place", known is not None and 1 <= int(place[2]) <= int(place[3] or place[2]) <= known
+    event = _EVENT.fullmatch(piece)
+    if event and (kind == "event" or piece.lower().startswith("event")):
+        first, last = int(event[1]), int(event[2] or event[1])
+        return "event", {first, last} <= sources.events and first <= last
+    return kind, None

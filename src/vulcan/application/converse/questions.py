@@ -1,0 +1,149 @@
+"""A question about a job or the repository: from the log where the log says it, else from a model whose sources are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from vulcan.application.answer import NOT_IN_LOG, answer, common_topic, told
+from vulcan.application.converse.citations import Sources, complaint
+from vulcan.application.converse.recognise import asks_why
+from vulcan.application.diffs import added_lines
+from vulcan.application.overview import overview
+from vulcan.application.ports import Answerer, CallJournal, History, StoredEvent, Workspace
+from vulcan.domain.job import Job
+
+Show = Callable[[str], None]
+MAX_LOG = 30_000
+MAX_DIFF = 12_000
+LEFT_OUT = "(Left out: a sentence whose source does not exist.)"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is asked about.
+
+    Attributes:
+        log: the job's events; empty where the question is about the repository alone.
+        commit: the commit whose files may be read and cited.
+        workspace: opens these files for reading.
+    """
+
+    log: Sequence[StoredEvent]
+    job: Job
+    history: History
+    commit: str
+    workspace: Callable[[], AbstractAsyncContextManager[Workspace]]
+
+
+def from_log(question: str, subject: Subject) -> str:
+    """The log's own answer, without a model; empty where it has none to this question."""
+    if not subject.log or asks_why(question) or not common_topic(question):
+        return ""
+    return answer(question, subject.log, places_of(subject)).text
+
+
+def places_of(subject: Subject) -> Mapping[str, int]:
+    """For each changed file the first line of the change, to cite."""
+    generation = subject.job.generation
+    if generation is None:
+        return {}
+    diff = subject.history.diff(generation.metadata.base, subject.job.newest_commit)
+    return {path: lines[0] for path, lines in added_lines(diff).items()}
+
+
+async def from_model(
+    question: str,
+    context: str,
+    subject: Subject,
+    answerer: Answerer,
+    key: str,
+    journal: CallJournal,
+    show: Show,
+) -> str:
+    """A model's answer, of which only lines with sources that exist are shown; it may mend the others once."""
+    sources = sources_of(subject)
+    told_of = _told_of(context, subject)
+    checked = CheckedLines(sources, show)
+    async with subject.workspace() as files:
+        text = await answerer.answer(key, told_of, question, files, journal, checked.add)
+        checked.end(text)
+        if checked.refused:
+            again = _complaint(question, checked)
+            checked.begin_again()
+            checked.end(await answerer.answer(f"{key}/again", told_of, again, files, journal, checked.add))
+    if checked.refused:
+        checked.say(LEFT_OUT)
+    if not checked.shown:
+        checked.say(f"That is {NOT_IN_LOG}, and the files do not say it.")
+    return "\n".join(checked.shown)
+
+
+class CheckedLines:
+    """Passes an answer's lines on as they are complete, as far as their sources exist."""
+
+    def __init__(self, sources: Sources, show: Show) -> None:
+        self._sources, self._show = sources, show
+        self.shown: list[str] = []
+        self.refused: list[tuple[str, str]] = []
+        self._rest, self._seen = "", 0
+
+    def add(self, fragment: str) -> None:
+        """Take in what came; a line is looked at once it is whole."""
+        self._seen += len(fragment)
+        *whole, self._rest = (self._rest + fragment).split("\n")
+        for line in whole:
+            self._line(line)
+
+    def end(self, text: str) -> None:
+        """The answer is whole; `text` is all of it, of which a model that does not stream has shown nothing."""
+        self.add(f"{text[self._seen :]}\n")
+        self._seen = 0
+
+    def begin_again(self) -> None:
+        """Forget what was refused: it is being mended."""
+        self.refused = []
+
+    def say(self, line: str) -> None:
+        """Show a line of Vulcan's own."""
+        self.shown.append(line)
+        self._show(f"{line}\n")
+
+    def _line(self, line: str) -> None:
+        if not line.strip() or line in self.shown:
+            return
+        if why := complaint(line, self._sources):
+            self.refused.append((line, why))
+        else:
+            self.say(line)
+
+
+def sources_of(subject: Subject) -> Sources:
+    """What may be cited."""
+
+    def lines(path: str) -> int | None:
+        content = subject.history.content(subject.commit, path) if subject.commit else None
+        return None if content is None else len(content.splitlines())
+
+    verdict = subject.job.verdict
+    gates = frozenset(gate.gate for gate in verdict.gates) if verdict else frozenset[str]()
+    return Sources(frozenset(stored.seq for stored in subject.log), gates, lines)
+
+
+def _told_of(context: str, subject: Subject) -> str:
+    parts = [overview(subject.history, subject.commit) if subject.commit else "", context]
+    if subject.log:
+        parts.append(f"The job's log, by number of event:\n{told(subject.log)[-MAX_LOG:]}")
+    if subject.job.generation:
+        diff = subject.history.diff(subject.job.generation.metadata.base, subject.job.newest_commit)
+        parts.append(f"The job's change:\n```diff\n{diff[:MAX_DIFF]}\n```")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _complaint(question: str, checked: CheckedLines) -> str:
+    wrong = "\n".join(f"- {line}  ({why})" for line, why in checked.refused)
+    return (
+        f"{question}\n\nOf your answer these lines can't be shown:\n{wrong}\nGive only these lines again, each with a "
+        f'source that exists, or say "{NOT_IN_LOG}" of what has none. The other lines are shown already.'
+    )

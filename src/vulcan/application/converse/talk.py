@@ -1,0 +1,446 @@
+"""One conversation: hears a message, finds out what it wants, does it, and answers.
+
+What costs money or can't be taken back is never set off by a guess: it needs a command, exact words, a model's reading
+that a second, independent one bears out, or a yes to Vulcan's question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vulcan.application.amendments import HOW, Word, numbered_list, read_word
+from vulcan.application.answer import answer
+from vulcan.application.converse.commands import help_text
+from vulcan.application.converse.context import context_of, state_of
+from vulcan.application.converse.log import ConversationCalls, ConversationLog
+from vulcan.application.converse.questions import Show, Subject, from_log, from_model
+from vulcan.application.converse.recognise import Situation, Understood, is_order, recognise
+from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
+from vulcan.application.requests import Desk, Order
+from vulcan.domain.budget import Budget
+from vulcan.domain.conversation import compacted, worth_keeping
+from vulcan.domain.errors import UserError, VulcanError
+from vulcan.domain.events import ActProposed, Event, JobChosen, MessageSaid, NoteDropped, NoteKept
+from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
+from vulcan.domain.messages import Intent, NoteKind, Proposal, Speaker
+
+NO_MODEL = (
+    "No model is configured, so only commands, exact words and common questions are understood. See /help."
+)
+NO_JOB = "There is no job in this conversation yet. Say what is to be done, or: /new INSTRUCTION"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Vulcan's answer to one message.
+
+    Attributes:
+        form: `text`, or `diff` for a change.
+        shown: whether the text went out already, as it came.
+        leave: `quit` or `detach` where the person wants to leave.
+    """
+
+    text: str
+    intent: Intent
+    job: str = ""
+    form: str = "text"
+    shown: bool = False
+    leave: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a conversation works with, put together by the composition root.
+
+    Attributes:
+        order: an order for an instruction, by the settings.
+        subject: what a question is about: a job's log and files, or the repository's for an empty id.
+        undo: removes what a job made.
+        interpreter, answerer: None where no model is configured.
+    """
+
+    desk: Desk
+    workers: Workers
+    source: SourceRepository
+    order: Callable[[str], Order]
+    subject: Callable[[str], Subject]
+    undo: Callable[[str], Awaitable[tuple[str, ...]]]
+    interpreter: Interpreter | None
+    answerer: Answerer | None
+    budget: Budget
+    by: str
+
+
+Handler = Callable[[Understood, Show], Awaitable[Reply]]
+
+
+class Talk:
+    """An open conversation."""
+
+    def __init__(self, log: ConversationLog, services: Services) -> None:
+        self.log, self._services = log, services
+        self._desk, self._workers = services.desk, services.workers
+        self._handlers: dict[Intent, Handler] = {
+            Intent.NEW_JOB: self._new_job,
+            Intent.QUESTION: self._question,
+            Intent.STEERING: self._steer,
+            Intent.ANSWER: self._answer,
+            Intent.CONFIRMATION: self._confirm,
+            Intent.APPROVAL: self._approve,
+            Intent.REFUSAL: self._refuse,
+            Intent.CANCEL: self._cancel,
+            Intent.UNDO: self._undo,
+            Intent.PAUSE: self._pause,
+            Intent.RESUME: self._resume,
+            Intent.SMALL_TALK: self._small_talk,
+            Intent.UNCLEAR: self._small_talk,
+            Intent.COMMAND: self._command,
+        }
+
+    # ------------------------------------------------------------------------------------- the way of a message
+
+    @property
+    def job(self) -> str:
+        """The job that is talked about; empty for none."""
+        return self.log.state.job
+
+    def situation(self) -> Situation:
+        """What decides how words are read now."""
+        if not self.job:
+            return Situation(proposal=self.log.state.proposal)
+        state = self._job().next_stage()
+        return Situation(
+            job=self.job,
+            ended=isinstance(state, Ended),
+            busy=self._workers.busy(self.job),
+            waiting_for=state.waiting_for if isinstance(state, Waiting) else None,
+            proposal=self.log.state.proposal,
+        )
+
+    def unanswered(self) -> str:
+        """The person's last message, if a kill came before its answer."""
+        messages = self.log.state.messages
+        return messages[-1].text if messages and messages[-1].speaker is Speaker.PERSON else ""
+
+    async def hear(self, message: str, show: Show) -> Reply:
+        """Do what a message wants and answer it; parts of a long answer go to `show` as they come.
+
+        What can't be done is said in the answer, never raised.
+        """
+        self.log.refresh()
+        situation = self.situation()
+        try:
+            understood = recognise(message, situation)
+            self._record(message, understood.intent if understood else Intent.UNCLEAR)
+            understood = understood or await self._interpret(message)
+            reply = await self._handlers[understood.intent](understood, show)
+        except VulcanError as error:
+            if self.unanswered() != message:
+                self._record(message, Intent.UNCLEAR)
+            text = f"{error.message}\n{error.hint}" if error.hint else error.message
+            reply = Reply(text, Intent.UNCLEAR, self.job)
+        self._answered(reply)
+        return reply
+
+    def _record(self, message: str, intent: Intent) -> None:
+        if self.unanswered() == message:
+            return
+        source = self.log.state.seq + 1
+        notes = worth_keeping(message) if intent is not Intent.COMMAND else ()
+        said: Event = MessageSaid(Speaker.PERSON, intent, message, self.job)
+        self.log.append(said, *(NoteKept(kind, text, source) for kind, text in self._new(notes)))
+
+    def _new(self, notes: tuple[tuple[NoteKind, str], ...]) -> list[tuple[NoteKind, str]]:
+        known = {note.text for note in self.log.state.notes}
+        return [(kind, text) for kind, text in notes if text and text not in known]
+
+    def _answered(self, reply: Reply) -> None:
+        self.log.append(MessageSaid(Speaker.VULCAN, reply.intent, reply.text, reply.job))
+        if event := compacted(self.log.state):
+            self.log.append(event)
+
+    async def _interpret(self, message: str) -> Understood:
+        interpreter = self._services.interpreter
+        if interpreter is None:
+            return self._without_model(message)
+        context = context_of(self.log.state, self._job() if self.job else None)
+        key = f"chat/{self.log.state.seq}"
+        read = await interpreter.interpret(key, context, message, self._calls())
+        source = self.log.state.messages[-1].seq
+        self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(read.remember)))
+        text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
+        return Understood(
+            read.intent, text, exact=read.certain and self._borne_out(read.intent, text, message)
+        )
+
+    def _borne_out(self, intent: Intent, text: str, message: str) -> bool:
+        """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
+        if intent is Intent.NEW_JOB:
+            return text == message and is_order(message) and not self.situation().under_way
+        return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
+
+    def _without_model(self, message: str) -> Understood:
+        if is_order(message):
+            intent = Intent.STEERING if self.situation().under_way else Intent.NEW_JOB
+            return Understood(intent, message, exact=False)
+        return Understood(Intent.UNCLEAR, NO_MODEL)
+
+    def _calls(self) -> ConversationCalls:
+        return ConversationCalls(self.log, self._services.budget)
+
+    def _job(self) -> Job:
+        return self._desk.log(self.job).job
+
+    def _need_job(self) -> str:
+        if not self.job:
+            raise UserError(NO_JOB)
+        return self.job
+
+    def _ask_first(self, proposal: Proposal, question: str) -> Reply:
+        self.log.append(ActProposed(proposal))
+        return Reply(f"{question} (yes/no)", proposal.intent, self.job)
+
+    # ------------------------------------------------------------------------------------------------- jobs
+
+    async def _new_job(self, understood: Understood, _show: Show) -> Reply:
+        text = understood.text.strip()
+        if not understood.exact and not understood.agreed:
+            beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
+            return self._ask_first(
+                Proposal(Intent.NEW_JOB, text), f"{beside}Start a job with this instruction: {text}"
+            )
+        job = self._adopted(text) or self._request(text)
+        self.log.append(JobChosen(job))
+        self._workers.start(job)
+        return Reply(f"Job {job} is started: {text}", Intent.NEW_JOB, job)
+
+    def _request(self, text: str) -> str:
+        order = self._services.order(text)
+        order = replace(order, confirm=order.ask, conversation=self.log.id, rules=self.log.state.rules)
+        return self._desk.request(order, self._services.source)
+
+    def _adopted(self, text: str) -> str:
+        """The job of this message, if a kill came after it was requested and before it was noted here."""
+        for job in self._desk.newest(20):
+            request = self._desk.log(job).job.request
+            same = request and (request.conversation, request.instruction) == (self.log.id, text)
+            if same and job not in self.log.state.jobs:
+                return job
+        return ""
+
+    async def _steer(self, understood: Understood, _show: Show) -> Reply:
+        job, situation = self._need_job(), self.situation()
+        if not understood.exact and not understood.agreed:
+            return self._ask_first(
+                Proposal(Intent.STEERING, understood.text, job), f"Tell job {job} this: {understood.text}"
+            )
+        if situation.waiting_for is WaitingFor.CLARIFICATION:
+            return await self._answer(understood, _show)
+        if situation.waiting_for is WaitingFor.CONFIRMATION:
+            return self._amended(job, understood.text)
+        self._desk.steer(job, understood.text, self._services.by)
+        if situation.waiting_for is WaitingFor.APPROVAL:
+            self._workers.start(job)
+            return Reply(f"Job {job} goes back to work with that; its merge waits.", Intent.STEERING, job)
+        when = "before its next model call" if situation.busy else "when it goes on (/resume)"
+        return Reply(f"Noted. Job {job} hears it {when}.", Intent.STEERING, job)
+
+    async def _answer(self, understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        self._desk.answer(job, understood.text, self._services.by)
+        self._workers.start(job)
+        return Reply(f"Thank you; job {job} goes on.", Intent.ANSWER, job)
+
+    async def _confirm(self, understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        if not understood.exact and not understood.agreed:
+            return self._ask_first(
+                Proposal(Intent.CONFIRMATION, understood.text, job),
+                f"Is this your word on the requirements of job {job}: {understood.text}",
+            )
+        return self._amended(job, understood.text)
+
+    def _amended(self, job: str, text: str) -> Reply:
+        word = read_word(text)
+        if word.word is Word.AGREE:
+            self._desk.confirm(job, self._services.by)
+            self._workers.start(job)
+            return Reply(f"Agreed; job {job} goes on.", Intent.CONFIRMATION, job)
+        change = self._desk.amend(job, word, self._services.by)
+        if self.situation().waiting_for is WaitingFor.CONFIRMATION:
+            return Reply(f"{change}\n{self.plan()}", Intent.CONFIRMATION, job)
+        self._workers.start(job)
+        return Reply(f"{change}. The analyst works the requirements out again.", Intent.CONFIRMATION, job)
+
+    def plan(self) -> str:
+        """The requirements as a numbered list, and what can be said of them."""
+        requirement = self._job().requirement if self.job else None
+        if requirement is None:
+            return "There are no requirements yet."
+        waits = self.situation().waiting_for is WaitingFor.CONFIRMATION
+        return "\n".join([*numbered_list(requirement), *([HOW] if waits else [])])
+
+    async def _approve(self, understood: Understood, _show: Show) -> Reply:
+        job, asked = self._need_job(), self._job().approval
+        if self.situation().waiting_for is not WaitingFor.APPROVAL or asked is None:
+            raise UserError(f"job {job} does not wait for an approval", hint=f"It {state_of(self._job())}.")
+        agreed = understood.agreed
+        if not understood.exact and not agreed:
+            what = f"Approve the {asked.action} of {asked.commit[:10]} (job {job})"
+            return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit), what)
+        what = self._desk.approve(job, self._services.by, agreed.commit if agreed else "")
+        self._workers.start(job)
+        return Reply(f"Approved: {what}.", Intent.APPROVAL, job)
+
+    async def _refuse(self, understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        if not understood.exact and not understood.agreed:
+            return self._ask_first(
+                Proposal(Intent.REFUSAL, understood.text, job),
+                f"Refuse what job {job} waits for, which ends it",
+            )
+        what = self._desk.refuse(job, self._services.by, understood.text)
+        return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
+
+    async def _cancel(self, understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        if not understood.exact and not understood.agreed:
+            return self._ask_first(Proposal(Intent.CANCEL, "", job), f"End job {job}")
+        self._desk.cancel(job, self._services.by)
+        return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
+
+    async def _undo(self, understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        if not understood.exact and not understood.agreed:
+            what = f"Undo job {job}: remove its branches and close its open pull request"
+            return self._ask_first(Proposal(Intent.UNDO, "", job), what)
+        removed = await self._services.undo(job)
+        text = "\n".join(f"removed {what}" for what in removed) or "There was nothing to remove."
+        return Reply(text, Intent.UNDO, job)
+
+    async def _pause(self, _understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        if self._workers.pause(job):
+            return Reply(f"Job {job} pauses; its work is safe. Go on with: /resume", Intent.PAUSE, job)
+        return Reply(f"Nobody works on job {job}: it {state_of(self._job())}.", Intent.PAUSE, job)
+
+    async def _resume(self, _understood: Understood, _show: Show) -> Reply:
+        job, situation = self._need_job(), self.situation()
+        if situation.ended or situation.busy or situation.waiting_for not in {None, WaitingFor.RESUME}:
+            state = "is being worked on" if situation.busy else state_of(self._job())
+            return Reply(f"Job {job} {state}.", Intent.RESUME, job)
+        self._workers.start(job)
+        return Reply(f"Job {job} goes on.", Intent.RESUME, job)
+
+    # ----------------------------------------------------------------------------- questions, talk and commands
+
+    async def _question(self, understood: Understood, show: Show) -> Reply:
+        subject = self._services.subject(self.job)
+        if known := from_log(understood.text, subject):
+            return Reply(known, Intent.QUESTION, self.job)
+        answerer = self._services.answerer
+        if answerer is None:
+            text = answer(understood.text, subject.log).text if subject.log else NO_MODEL
+            return Reply(text, Intent.QUESTION, self.job)
+        context = context_of(self.log.state, None)
+        key = f"chat/{self.log.state.seq}/answer"
+        text = await from_model(understood.text, context, subject, answerer, key, self._calls(), show)
+        return Reply(text, Intent.QUESTION, self.job, shown=True)
+
+    async def _small_talk(self, understood: Understood, _show: Show) -> Reply:
+        text = understood.text or "I am not sure what you want. Start a job, steer one, or ask? (/help)"
+        return Reply(text, understood.intent, self.job)
+
+    async def _command(self, understood: Understood, show: Show) -> Reply:
+        name, text = understood.command, understood.text
+        if name in {"quit", "detach"}:
+            return Reply("", Intent.COMMAND, self.job, leave=name)
+        if name in {"status", "cost"}:
+            return await self._figures(name, show)
+        if name == "diff":
+            return self._diff()
+        words: dict[str, Callable[[], str]] = {
+            "help": help_text,
+            "plan": self.plan,
+            "notes": self._notes,
+            "jobs": self._jobs,
+            "remember": lambda: self._remember(text),
+            "forget": lambda: self._forget(text),
+            "job": lambda: self._choose(text),
+            "budget": lambda: self._budget(text),
+        }
+        return Reply(words[name](), Intent.COMMAND, self.job)
+
+    async def _figures(self, name: str, show: Show) -> Reply:
+        own = self.log.state.usage
+        talk = f"This conversation itself: {own.calls} model calls, {own.tokens:,} tokens."
+        if not self.job:
+            return Reply(talk if name == "cost" else NO_JOB, Intent.COMMAND)
+        reply = await self._question(Understood(Intent.QUESTION, name), show)
+        return (
+            replace(reply, text=f"{reply.text}\n{talk}", intent=Intent.COMMAND) if name == "cost" else reply
+        )
+
+    def _diff(self) -> Reply:
+        subject = self._services.subject(self._need_job())
+        generation = subject.job.generation
+        if generation is None:
+            return Reply("There is no change yet.", Intent.COMMAND, self.job)
+        diff = subject.history.diff(generation.metadata.base, subject.job.newest_commit)
+        return Reply(diff, Intent.COMMAND, self.job, form="diff")
+
+    def _notes(self) -> str:
+        lines = [f"{note.number}. {note.kind.value}: {note.text}" for note in self.log.state.notes]
+        return "\n".join(lines) or "Nothing is kept yet; keep something with: /remember TEXT"
+
+    def _jobs(self) -> str:
+        lines = []
+        for job in self.log.state.jobs:
+            state = self._desk.log(job).job
+            asked = state.request.instruction.split("\n")[0][:60] if state.request else ""
+            lines.append(f"{'*' if job == self.job else ' '} {job}  {state_of(state)}  {asked}")
+        return "\n".join(lines) or NO_JOB
+
+    def _remember(self, text: str) -> str:
+        self.log.append(NoteKept(NoteKind.RULE, text, self.log.state.messages[-1].seq))
+        return f"Kept as note {self.log.state.kept}; it holds for every job that starts from here."
+
+    def _forget(self, text: str) -> str:
+        numbers = {str(note.number): note.number for note in self.log.state.notes}
+        if text not in numbers:
+            raise UserError(f"there is no note {text}", hint="See them with: /notes")
+        self.log.append(NoteDropped(numbers[text]))
+        return f"Note {text} is dropped."
+
+    def _choose(self, text: str) -> str:
+        job = self._desk.find(text)
+        self.log.append(JobChosen(job))
+        return f"Job {job}: {state_of(self._job())}"
+
+    def _budget(self, text: str) -> str:
+        job, state = self._need_job(), self._job()
+        self._desk.raise_budget(job, _limits(state.budget, text), self._services.by)
+        return f"The limits of job {job} are changed. Go on with: /resume"
+
+
+def _limits(budget: Budget, text: str) -> Budget:
+    """A budget with limits such as `cost=10 tokens=3000000` changed."""
+    changes: dict[str, float | int] = {}
+    for pair in text.split():
+        name, _, number = pair.partition("=")
+        try:
+            changes[name] = int(number) if name in {"tokens", "calls", "rounds"} else float(number)
+            budget = replace(budget, **changes)  # type: ignore[arg-type]
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"{pair} is no limit",
+                hint="Such as: /budget cost=10 tokens=3000000 calls=400 seconds=7200 rounds=6",
+            ) from error
+    return budget
+
+
+def repository_of(log: ConversationLog) -> Path:
+    """The repository that a conversation is about."""
+    return Path(log.state.started.repository if log.state.started else ".")
