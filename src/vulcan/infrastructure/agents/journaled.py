@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic_ai.exceptions import ModelAPIError
-from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+)
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
@@ -26,6 +35,7 @@ class JournaledModel(WrapperModel):
         call_key: stable name of the piece of work; replies are recorded under `call_key/agent/turn`.
         max_turns: after so many replies `TurnLimit` is raised instead of a further request.
         prompt: version of the agent's prompt, recorded with each reply.
+        show: gets a new reply's words as they come, where the model streams.
     """
 
     def __init__(
@@ -36,9 +46,10 @@ class JournaledModel(WrapperModel):
         agent: str,
         max_turns: int,
         prompt: str = "",
+        show: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(model)
-        self._prompt = prompt
+        self._prompt, self._show = prompt, show
         self._journal, self._agent = journal, agent
         self._prefix, self._max_turns = f"{call_key}/{agent.replace(' ', '_')}", max_turns
         self.turn = 0
@@ -79,9 +90,30 @@ class JournaledModel(WrapperModel):
         if self.wrapped.system == RECORDED:
             settings = {**(settings or {}), "extra_body": {"key": self.key}}
         try:
+            if self._show is not None:
+                return await self._streamed(messages, settings, parameters, self._show)
             return await self.wrapped.request(messages, settings, parameters)
         except ModelAPIError as error:
             raise ModelUnavailable(
                 f"the model {self.wrapped.model_name} does not answer: {error}",
                 hint="Check the model's name, its key and the service, then go on with: vulcan resume",
             ) from error
+
+    async def _streamed(
+        self,
+        messages: list[ModelMessage],
+        settings: ModelSettings | None,
+        parameters: ModelRequestParameters,
+        show: Callable[[str], None],
+    ) -> ModelResponse:
+        """The reply, its words shown as they come; a model that does not stream gives it as a whole."""
+        try:
+            async with self.wrapped.request_stream(messages, settings, parameters) as stream:
+                async for event in stream:
+                    if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
+                        show(event.part.content)
+                    elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+                        show(event.delta.content_delta)
+                return stream.get()
+        except NotImplementedError:
+            return await self.wrapped.request(messages, settings, parameters)

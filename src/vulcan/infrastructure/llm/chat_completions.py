@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +26,14 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
-from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.tools import RunContext, ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.infrastructure.llm.sse import MALFORMED, Assembled, CutStreamError, assemble, lines_of
+from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 CHARACTERS_PER_TOKEN = 4
@@ -96,18 +98,57 @@ class ChatCompletionsModel(Model):
         Raises:
             ModelUnavailable: the server refuses, or does not answer usably in any try.
         """
+        body = self._body(messages, model_settings, model_request_parameters)
+        return to_response(await self._patiently(body), body, self._name)
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,  # noqa: ARG002 - part of the interface
+    ) -> AsyncGenerator[StreamedResponse, None]:
+        """The same, with the reply's words as they come; leaving early closes the connection, which ends the reply."""
+        body = self._body(messages, model_settings, model_request_parameters)
+        words: asyncio.Queue[str] = asyncio.Queue()
+        asked = asyncio.create_task(self._patiently(body, words.put_nowait))
+        asked.add_done_callback(lambda _task: words.put_nowait(""))
+
+        async def conclude() -> ModelResponse:
+            return to_response(await asked, body, self._name)
+
+        async def stop() -> None:
+            asked.cancel()
+
+        try:
+            yield WordsStream(
+                model_request_parameters,
+                words=_growth(words),
+                stop=stop,
+                conclude=conclude,
+                origin=Origin(self._name, self.system, self._base_url),
+            )
+        finally:
+            asked.cancel()
+            await asyncio.wait([asked])
+
+    def _body(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> dict[str, Any]:
         settings, parameters = self.prepare_request(model_settings, model_request_parameters)
         instructions = [part.content for part in self._get_instruction_parts(messages, parameters) or ()]
-        body = request_body(self._name, instructions, messages, parameters, settings)
-        reply = await self._patiently(body)
-        return to_response(reply, body, self._name)
+        return request_body(self._name, instructions, messages, parameters, settings)
 
-    async def _patiently(self, body: dict[str, Any]) -> Assembled:
+    async def _patiently(self, body: dict[str, Any], hear: Callable[[str], None] | None = None) -> Assembled:
         patience = self._patience
         reason = ""
         for attempt in range(patience.tries):
             try:
-                return await self._ask(body)
+                return await self._ask(body, hear)
             except _TryAgain as again:
                 reason = str(again)
                 pause = patience.pause * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
@@ -120,13 +161,13 @@ class ChatCompletionsModel(Model):
             hint="Check that the service is up, then go on with: vulcan resume",
         )
 
-    async def _ask(self, body: dict[str, Any]) -> Assembled:
+    async def _ask(self, body: dict[str, Any], hear: Callable[[str], None] | None) -> Assembled:
         try:
             async with self._http().stream("POST", "/chat/completions", json=body) as response:
                 if response.status_code != httpx2.codes.OK:
                     await self._refused(response)
                 if "text/event-stream" in response.headers.get("content-type", ""):
-                    return _checked(await assemble(lines_of(response.aiter_bytes())))
+                    return _checked(await assemble(lines_of(response.aiter_bytes()), hear))
                 return _checked(_whole(await response.aread()))
         except (httpx2.TransportError, CutStreamError) as error:
             raise _TryAgain(f"{type(error).__name__}: {error}") from error
@@ -154,6 +195,15 @@ class ChatCompletionsModel(Model):
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+async def _growth(texts: asyncio.Queue[str]) -> AsyncIterator[str]:
+    """What is new in a text that grows; a second try that says something else is put right at the end."""
+    shown = ""
+    while text := await texts.get():
+        if text.startswith(shown) and text != shown:
+            yield text[len(shown) :]
+            shown = text
 
 
 def _retry_after(header: str) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +64,8 @@ async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
         yield rest.decode(errors="replace")
 
 
-async def assemble(lines: AsyncIterator[str]) -> Assembled:
-    """Read `data:` lines until `[DONE]`.
+async def assemble(lines: AsyncIterator[str], hear: Callable[[str], None] | None = None) -> Assembled:
+    """Read `data:` lines until `[DONE]`; `hear` is told all of the text so far whenever it grows.
 
     Raises:
         CutStreamError: the stream ended without a finish reason, or a chunk can't be understood.
@@ -80,9 +80,12 @@ async def assemble(lines: AsyncIterator[str]) -> Assembled:
             done = True
             break
         try:
+            before = len(reply.content)
             reply.add(json.loads(data))
         except MALFORMED as error:
             raise CutStreamError(f"a chunk can't be understood: {data[:80]!r}") from error
+        if hear and len(reply.content) > before:
+            hear(reply.content)
     if not done and not reply.finish_reason:
         raise CutStreamError("the stream ended before the model was done")
     return reply

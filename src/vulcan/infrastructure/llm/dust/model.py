@@ -23,8 +23,9 @@ from vulcan.infrastructure.llm.dust.errors import DustError
 from vulcan.infrastructure.llm.dust.limiter import limiter_of
 from vulcan.infrastructure.llm.dust.rendering import Rendered, render
 from vulcan.infrastructure.llm.dust.reuse import Conversations, Credits
-from vulcan.infrastructure.llm.dust.streaming import DustStream
+from vulcan.infrastructure.llm.dust.streaming import words_of
 from vulcan.infrastructure.llm.dust.turn import Turn
+from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 
 CHARACTERS_PER_TOKEN = 4
 REPAIRS = 2
@@ -111,13 +112,13 @@ class DustModel(Model):
         rendered = self._rendered(messages, model_settings, model_request_parameters)
         turn = self._turn(rendered)
         async with self._bounded(turn), aclosing(turn.events()) as events:
-            yield DustStream(
+            yield WordsStream(
                 model_request_parameters,
-                events=events,
+                words=words_of(events),
                 stop=turn.cancel,
                 conclude=lambda: self._response(turn, rendered),
-                name=self._name,
-                url=self._access.url,
+                origin=Origin(self._name, self.system, self._access.url),
+                silenced=(DustError,),
             )
 
     def _rendered(
