@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import os
 import re
+import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +26,13 @@ from vulcan.domain.errors import UserError, VulcanError
 from vulcan.domain.events import Worker
 
 if TYPE_CHECKING:
+    from vulcan.application.converse.questions import Subject
+    from vulcan.application.converse.talk import Talk
     from vulcan.application.ports import (
         AuthoredTests,
         Briefing,
         CallJournal,
+        Interpretation,
         Observer,
         Sandbox,
         WorkflowEngine,
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from vulcan.application.stats import Stats
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
+    from vulcan.infrastructure.agents.conversing import Conversant
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
     from vulcan.infrastructure.llm.catalogue import Listing
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.settings import Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
     from vulcan.infrastructure.testing.toolbox import Toolbox
+    from vulcan.infrastructure.workflow.processes import WorkerProcesses
     from vulcan.infrastructure.workspace.directories import Directories
 
 
@@ -94,6 +101,37 @@ class LazyTeam:
     ) -> tuple[Finding, ...]:
         """As the reviewer."""
         return await self._team.review(briefing, workspace, journal)
+
+
+class LazyConversant:
+    """The conversation's agents, made when a message needs a model."""
+
+    def __init__(self, make_model: Callable[[], Model]) -> None:
+        self._make_model = make_model
+
+    @cached_property
+    def _agents(self) -> Conversant:
+        from vulcan.infrastructure.agents.conversing import Conversant
+
+        return Conversant(self._make_model())
+
+    async def interpret(
+        self, call_key: str, context: str, message: str, journal: CallJournal
+    ) -> Interpretation:
+        """As the interpreter."""
+        return await self._agents.interpret(call_key, context, message, journal)
+
+    async def answer(
+        self,
+        call_key: str,
+        context: str,
+        question: str,
+        workspace: Workspace,
+        journal: CallJournal,
+        show: Callable[[str], None],
+    ) -> str:
+        """As the answerer."""
+        return await self._agents.answer(call_key, context, question, workspace, journal, show)
 
 
 class Vulcan:
@@ -201,6 +239,74 @@ class Vulcan:
     def desk(self) -> Desk:
         """Where people's requests are taken."""
         return Desk(self.store, self.blobs, self.clock)
+
+    @cached_property
+    def conversations(self) -> SqliteEventStore:
+        """The conversations' logs: a chain of their own, apart from the jobs'."""
+        from vulcan.infrastructure.store import SqliteEventStore
+
+        make_reachable(self.settings.state_dir)
+        return SqliteEventStore(self.settings.state_dir / "conversations.sqlite3", self.blobs)
+
+    def workers(self, options: Sequence[str]) -> WorkerProcesses:
+        """Processes that work on jobs in the background, each with these command-line options."""
+        from vulcan.infrastructure.workflow.processes import WorkerProcesses
+
+        folder = self.settings.state_dir / "workers"
+        return WorkerProcesses(self.store, is_alive, folder, options, self.environ)
+
+    def talk(self, conversation: str, repository: Path, options: Sequence[str], by: str) -> Talk:
+        """Open a conversation about a repository."""
+        from vulcan.application.converse.log import ConversationLog
+        from vulcan.application.converse.talk import Services as TalkServices
+        from vulcan.application.converse.talk import Talk
+        from vulcan.application.requests import Order
+
+        settings = self.settings
+        conversant = LazyConversant(self.make_model) if settings.model.name else None
+
+        def order(instruction: str) -> Order:
+            chosen = (settings.model.name, settings.budget, settings.review)
+            return Order(instruction, repository, *chosen, by=by)
+
+        services = TalkServices(
+            desk=self.desk,
+            workers=self.workers(options),
+            source=self.source(),
+            order=order,
+            subject=lambda job: self.subject(job, repository),
+            undo=lambda job: self.undo(job, by),
+            interpreter=conversant,
+            answerer=conversant,
+            budget=settings.budget,
+            by=by,
+        )
+        return Talk(ConversationLog(conversation, self.conversations, self.blobs), services)
+
+    def subject(self, job: str, repository: Path) -> Subject:
+        """What a question is about: a job with its newest commit, or the repository as it is checked out."""
+        from vulcan.application.converse.questions import Subject
+        from vulcan.domain.job import fold
+
+        log = self.store.read(job) if job else []
+        state = fold((stored.event, stored.at) for stored in log)
+        root, commit = repository, state.newest_commit
+        if state.request is not None:
+            root = Path(state.request.repository)
+        else:
+            found = self.source().inspect(repository)
+            root, commit = found.root, found.head
+            self.repository(root).fetch(root, commit)
+        project = self.project(root)
+        return Subject(log, state, project.repository, commit, lambda: project.reading(commit))
+
+    async def undo(self, job: str, by: str) -> tuple[str, ...]:
+        """Remove what a job made."""
+        request = self.desk.log(job).job.request
+        if request is None:
+            raise UserError(f"job {job} holds no request")
+        project = self.project(Path(request.repository))
+        return await self.desk.undo(job, by, project.source, project.forge, project.directories)
 
     @cached_property
     def sandbox(self) -> Sandbox:
@@ -329,6 +435,16 @@ class Project:
             tests=TestSettings(settings.tests.timeout, settings.tests.test_timeout, settings.tests.arguments),
             limits=settings.sandbox.limits,
         )
+
+    @asynccontextmanager
+    async def reading(self, commit: str) -> AsyncGenerator[Workspace, None]:
+        """The files of a commit for an agent that only reads, in a workspace that nothing else uses."""
+        name = f"reading-{secrets.token_hex(4)}"
+        try:
+            async with self.directories.workspace(name, "reading", commit, "") as opened:
+                yield opened.files
+        finally:
+            self.directories.remove(name)
 
     async def bring(self, commit: str, branch: str) -> None:
         """Bring the job's base into the host's repository, and the forge's branch up to it."""

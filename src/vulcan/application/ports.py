@@ -662,6 +662,9 @@ class Workers(Protocol):
     def busy(self, job: str) -> bool:
         """Whether a living process works on the job."""
 
+    def trouble(self, job: str) -> str:
+        """Why the job's last process came to nothing, where the job's log does not say it; else empty."""
+
 
 # ------------------------------------------------------------------------------------------ workflow
 

@@ -87,19 +87,20 @@ class CheckedLines:
         self._sources, self._show = sources, show
         self.shown: list[str] = []
         self.refused: list[tuple[str, str]] = []
-        self._rest, self._seen = "", 0
+        self._rest = ""
 
     def add(self, fragment: str) -> None:
         """Take in what came; a line is looked at once it is whole."""
-        self._seen += len(fragment)
         *whole, self._rest = (self._rest + fragment).split("\n")
         for line in whole:
             self._line(line)
 
     def end(self, text: str) -> None:
-        """The answer is whole; `text` is all of it, of which a model that does not stream has shown nothing."""
-        self.add(f"{text[self._seen :]}\n")
-        self._seen = 0
+        """The answer is whole; `text` is all of it, of which some may have come already, and nothing else counts."""
+        self._rest, lines = "", text.split("\n")
+        self.refused = [(line, why) for line, why in self.refused if line in lines]
+        for line in lines:
+            self._line(line)
 
     def begin_again(self) -> None:
         """Forget what was refused: it is being mended."""
@@ -111,7 +112,7 @@ class CheckedLines:
         self._show(f"{line}\n")
 
     def _line(self, line: str) -> None:
-        if not line.strip() or line in self.shown:
+        if not line.strip() or line in self.shown or line in dict(self.refused):
             return
         if why := complaint(line, self._sources):
             self.refused.append((line, why))

@@ -170,13 +170,7 @@ def undo(job: str) -> None:
     """Remove what JOB made: branches, pull request, working directories. Your own work is never touched."""
     vulcan = open_vulcan()
     found = vulcan.desk.find(job)
-    request = vulcan.desk.log(found).job.request
-    if request is None:
-        raise UserError(f"job {found} holds no request")
-    project = vulcan.project(Path(request.repository))
-    removed = asyncio.run(
-        vulcan.desk.undo(found, person(), project.source, project.forge, project.directories)
-    )
+    removed = asyncio.run(vulcan.undo(found, person()))
     for what in removed:
         click.echo(f"removed {what}")
     click.echo(f"job {found} is undone" if removed else f"job {found} had made nothing that is still there")

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from importlib import resources
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from pydantic import BaseModel, Field
-from pydantic_ai import Agent, ToolOutput
-from pydantic_ai.capabilities import ProcessHistory
-from pydantic_ai.exceptions import UnexpectedModelBehavior
-from pydantic_ai.messages import ModelMessage, ModelRequest, UserPromptPart
+from pydantic_ai import ToolOutput
 from pydantic_ai.models import Model
-from pydantic_ai.tools import Tool
-from pydantic_ai.usage import UsageLimits
 
 from vulcan.application.ports import AuthoredTests, Briefing, CallJournal, Workspace
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, ExternalApi, Requirement, Risk
 from vulcan.domain.testing import TestCase
-from vulcan.infrastructure.agents.briefings import render, said
-from vulcan.infrastructure.agents.history import bounded
-from vulcan.infrastructure.agents.journaled import JournaledModel, TurnLimit
-from vulcan.infrastructure.agents.tools import LoopingError, Tools
+from vulcan.infrastructure.agents.briefings import render
+from vulcan.infrastructure.agents.journaled import TurnLimit
+from vulcan.infrastructure.agents.run import AgentRun, Work
+from vulcan.infrastructure.agents.tools import LoopingError
 
-Output = TypeVar("Output")
-
-RETRIES = 3
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
 
 
@@ -72,9 +61,13 @@ class Team:
     def __init__(self, model: Model) -> None:
         self._model = model
 
+    def _run(self, agent: str, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> AgentRun:
+        work = Work(agent, briefing.call_key, render(briefing), TURNS[agent], len(briefing.steering))
+        return AgentRun(work, self._model, workspace, journal)
+
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """Requirements from an instruction."""
-        run = _Run("analyst", self._model, briefing, workspace, journal)
+        run = self._run("analyst", briefing, workspace, journal)
         output = ToolOutput(SubmittedRequirements, name="submit_requirements")
         try:
             return _requirement(await run.go(run.tools.reading(), output))
@@ -86,7 +79,7 @@ class Team:
 
     async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:
         """The coder's closing words; what counts is the workspace."""
-        run = _Run("coder", self._model, briefing, workspace, journal)
+        run = self._run("coder", briefing, workspace, journal)
         try:
             return str(await run.go(run.tools.writing(), str))
         except TurnLimit:
@@ -98,7 +91,7 @@ class Team:
         self, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> AuthoredTests:
         """Tests in the workspace, tied to criteria."""
-        run = _Run("test author", self._model, briefing, workspace, journal)
+        run = self._run("test author", briefing, workspace, journal)
         output = ToolOutput(SubmittedTests, name="submit_tests")
         try:
             submitted = await run.go(run.tools.writing(), output)
@@ -110,7 +103,7 @@ class Team:
         self, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> tuple[Finding, ...]:
         """Objections to a change; a reviewer who comes to no end has none."""
-        run = _Run("reviewer", self._model, briefing, workspace, journal)
+        run = self._run("reviewer", briefing, workspace, journal)
         output = ToolOutput(SubmittedReview, name="submit_review")
         try:
             review = await run.go(run.tools.reading(), output)
@@ -126,64 +119,6 @@ class Team:
             )
             for objection in review.findings
         )
-
-
-class _Run:
-    """One piece of work of one agent."""
-
-    def __init__(
-        self, agent: str, model: Model, briefing: Briefing, workspace: Workspace, journal: CallJournal
-    ) -> None:
-        self._agent, self._briefing, self._journal = agent, briefing, journal
-        self._told = len(briefing.steering)
-        version, self._instructions = prompt(agent)
-        self._model = JournaledModel(model, journal, briefing.call_key, agent, TURNS[agent], version)
-        self.tools = Tools(workspace, journal, self._model, agent)
-
-    async def go(self, tools: Sequence[Tool[object]], output: Any) -> Any:
-        """Loop until the agent finishes.
-
-        Raises:
-            ModelUnavailable: the model's replies can't be used, also after it was told why.
-        """
-        agent: Agent[object, Any] = Agent(
-            self._model,
-            instructions=self._instructions,
-            tools=tools,
-            output_type=output,
-            retries=RETRIES,
-            capabilities=[ProcessHistory(self._current)],
-            name=self._agent,
-        )
-        limits = UsageLimits(request_limit=None)
-        try:
-            with agent.parallel_tool_call_execution_mode("sequential"):
-                result = await agent.run(render(self._briefing), usage_limits=limits)
-        except UnexpectedModelBehavior as error:
-            raise ModelUnavailable(
-                f"the model's replies as {self._agent} can't be used: {error}",
-                hint="Try again with `vulcan resume`, or with a stronger model.",
-            ) from error
-        return result.output
-
-    async def _current(self, messages: list[ModelMessage]) -> list[ModelMessage]:
-        """The history, with what the person has said since the last call at its end, and bounded."""
-        said_so_far = self._journal.steering()
-        news = said_so_far[self._told :]
-        self._told = len(said_so_far)
-        last = messages[-1]
-        if news and isinstance(last, ModelRequest):
-            parts = [*last.parts, *(UserPromptPart(said(text)) for text in news)]
-            messages = [*messages[:-1], replace(last, parts=parts)]
-        return await bounded(messages)
-
-
-def prompt(agent: str) -> tuple[str, str]:
-    """The version of the agent's prompt, which its first line names, and the prompt."""
-    name = f"{agent.replace(' ', '_')}.md"
-    text = (resources.files(__package__) / "prompts" / name).read_text(encoding="utf-8")
-    first, instructions = text.split("-->", 1)
-    return first.partition("version:")[2].strip(), instructions.strip()
 
 
 def _requirement(submitted: SubmittedRequirements) -> Requirement:

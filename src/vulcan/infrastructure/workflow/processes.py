@@ -1,0 +1,101 @@
+"""Jobs are worked on in processes of their own, so that a conversation stays quick and its end is not theirs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from vulcan.application.ports import EventStore
+from vulcan.domain.events import Worker, WorkStarted
+from vulcan.domain.job import Job
+
+TAIL = 2_000
+
+
+class WorkerProcesses:
+    """Starts `vulcan resume JOB` in the background.
+
+    Args:
+        store: the jobs' logs.
+        alive: whether a worker still lives.
+        folder: where what a process says on standard error is kept.
+        options: command-line options for each process.
+        environ: its environment.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        alive: Callable[[Worker], bool],
+        folder: Path,
+        options: Sequence[str],
+        environ: Mapping[str, str],
+    ) -> None:
+        self._store, self._alive, self._folder = store, alive, folder
+        self._options, self._environ = tuple(options), dict(environ)
+        self._started: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
+
+    def start(self, job: str) -> None:
+        """Have the job worked on; one that is being worked on is left alone."""
+        if self.busy(job):
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        command = [sys.executable, "-m", "vulcan", "resume", job, "--json", *self._options]
+        with self._said(job).open("wb") as errors:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=self._environ,
+                start_new_session=True,  # a terminal's Ctrl-C is the conversation's, not the job's
+            )
+        self._started[job] = (process, len(self._store.read(job)))
+
+    def pause(self, job: str) -> bool:
+        """Ask the job's worker to let go; False if there is none."""
+        holder = self._state(job).worker
+        if holder is not None and self._alive(holder):
+            os.kill(holder.pid, signal.SIGINT)
+            return True
+        if self._starting(job):
+            self._started[job][0].terminate()
+            return True
+        return False
+
+    def busy(self, job: str) -> bool:
+        """Whether a living process works on the job, or is about to."""
+        holder = self._state(job).worker
+        return (holder is not None and self._alive(holder)) or self._starting(job)
+
+    def trouble(self, job: str) -> str:
+        """What the job's last process said before it failed without a word in the log; else empty."""
+        if job not in self._started:
+            return ""
+        process, seq = self._started[job]
+        if not process.poll() or len(self._store.read(job, seq)):
+            return ""
+        return self._said(job).read_text(encoding="utf-8", errors="replace")[-TAIL:].strip()
+
+    def _state(self, job: str) -> Job:
+        state = Job()
+        for stored in self._store.read(job):
+            state = state.apply(stored.event, stored.at)
+        return state
+
+    def _starting(self, job: str) -> bool:
+        """Whether a process was started that has not taken the job yet."""
+        if job not in self._started:
+            return False
+        process, seq = self._started[job]
+        if process.poll() is not None:
+            return False
+        taken = (stored.event for stored in self._store.read(job, seq))
+        return not any(isinstance(e, WorkStarted) and e.worker.pid == process.pid for e in taken)
+
+    def _said(self, job: str) -> Path:
+        return self._folder / f"{job}.log"
