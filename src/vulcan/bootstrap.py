@@ -255,8 +255,10 @@ class Vulcan:
         folder = self.settings.state_dir / "workers"
         return WorkerProcesses(self.store, is_alive, folder, options, self.environ)
 
-    def talk(self, conversation: str, repository: Path, options: Sequence[str], by: str) -> Talk:
-        """Open a conversation about a repository."""
+    def talk(
+        self, conversation: str, repository: Path, options: Sequence[str], by: str, *, ask: bool = True
+    ) -> Talk:
+        """Open a conversation about a repository; `options` go to the processes that work on its jobs."""
         from vulcan.application.converse.log import ConversationLog
         from vulcan.application.converse.talk import Services as TalkServices
         from vulcan.application.converse.talk import Talk
@@ -267,7 +269,7 @@ class Vulcan:
 
         def order(instruction: str) -> Order:
             chosen = (settings.model.name, settings.budget, settings.review)
-            return Order(instruction, repository, *chosen, by=by)
+            return Order(instruction, repository, *chosen, by=by, ask=ask)
 
         services = TalkServices(
             desk=self.desk,

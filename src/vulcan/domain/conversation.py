@@ -70,6 +70,10 @@ class Conversation:
         """What holds for every job of this conversation."""
         return tuple(note.text for note in self.notes if note.kind is NoteKind.RULE)
 
+    def started_in(self, repository: str) -> bool:
+        """Whether it is about this repository."""
+        return self.started is not None and self.started.repository == repository
+
     def apply(self, event: Event, at: float = 0.0) -> Conversation:
         """The conversation after one event more; events that it does not know change nothing but the number."""
         handler = _HANDLERS.get(type(event))

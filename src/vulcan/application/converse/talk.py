@@ -99,6 +99,11 @@ class Talk:
             Intent.COMMAND: self._command,
         }
 
+    @property
+    def workers(self) -> Workers:
+        """Processes that work on jobs."""
+        return self._workers
+
     # ------------------------------------------------------------------------------------- the way of a message
 
     @property

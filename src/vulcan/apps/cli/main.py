@@ -8,6 +8,7 @@ import click
 
 from vulcan import __version__
 from vulcan.apps.cli import doctor, jobs, models, watching, work
+from vulcan.apps.cli.chat.command import chat
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import NO_ROOM, NO_ROOM_HINT, JobNotFound, UserError, VulcanError
@@ -51,6 +52,7 @@ def command() -> None:
 
 for each in (
     work.run,
+    chat,
     work.resume,
     jobs.list_jobs,
     jobs.show,

@@ -1,0 +1,1 @@
+"""`vulcan chat`: a conversation in the terminal, in a pipe, or with a machine."""

@@ -1,0 +1,108 @@
+"""The `chat` command."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
+from vulcan.apps.cli.safe import one_line
+from vulcan.domain.errors import UserError
+
+if TYPE_CHECKING:
+    from vulcan.application.converse.talk import Talk
+    from vulcan.bootstrap import Vulcan
+    from vulcan.domain.conversation import Conversation
+
+NEWEST = "newest"
+
+
+@click.command()
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="Repository; default: here.")
+@click.option(
+    "--resume",
+    "-r",
+    is_flag=False,
+    flag_value=NEWEST,
+    default="",
+    metavar="[ID]",
+    help="Go on with a conversation; without ID the newest one about this repository.",
+)
+@click.option("--list", "listing", is_flag=True, help="List the conversations.")
+@click.option("--yes", is_flag=True, help="Requirements and open questions do not wait for your word.")
+@job_options
+def chat(repo: Path, resume: str, *, listing: bool, yes: bool, **options: Any) -> None:
+    """Talk with Vulcan: start jobs, steer them, ask about them, approve, cancel, undo.
+
+    On a terminal: history, completion, several lines, live stages. In a pipe: a message a line.
+    """
+    if not repo.is_dir():
+        raise UserError(f"there is no folder {repo}")
+    vulcan = open_vulcan(repo, overrides_from(options))
+    if listing:
+        _list(vulcan)
+        return
+    root = vulcan.source().inspect(repo).root
+    conversation = _resumed(vulcan, resume, root) if resume else _begun(vulcan, root)
+    talk = vulcan.talk(conversation, root, _passed_on(options), person(), ask=not yes)
+    sys.exit(_converse(vulcan, talk, as_json=options["as_json"], resumed=bool(resume)))
+
+
+def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> int:
+    from vulcan.apps.cli.chat.plain import converse, screen_for
+    from vulcan.apps.cli.chat.session import Session
+
+    session = Session(vulcan, talk, screen_for(as_json=as_json))
+    if resumed:
+        session.skip_past()
+    return asyncio.run(converse(session, sys.stdin))
+
+
+def _begun(vulcan: Vulcan, root: Path) -> str:
+    from vulcan.application.requests import new_job_id
+    from vulcan.domain.events import ConversationStarted
+
+    conversation = f"c{new_job_id(vulcan.clock.now())}{secrets.token_hex(1)}"
+    vulcan.conversations.append(conversation, 0, [ConversationStarted(str(root), person())])
+    return conversation
+
+
+def _resumed(vulcan: Vulcan, wanted: str, root: Path) -> str:
+    found = [
+        each
+        for each in reversed(vulcan.conversations.jobs())
+        if (wanted == NEWEST and _state(vulcan, each).started_in(str(root))) or each.startswith(wanted)
+    ]
+    if not found:
+        raise UserError("there is no such conversation", hint="List them with: vulcan chat --list")
+    return found[0]
+
+
+def _state(vulcan: Vulcan, conversation: str) -> Conversation:
+    from vulcan.domain.conversation import fold
+
+    return fold((stored.event, stored.at) for stored in vulcan.conversations.read(conversation))
+
+
+def _list(vulcan: Vulcan) -> None:
+    for each in vulcan.conversations.jobs():
+        state = _state(vulcan, each)
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.updated_at))
+        first = state.messages[0].text if state.messages else ""
+        where = Path(state.started.repository).name if state.started else ""
+        click.echo(
+            f"{each}  {when}  {len(state.messages):>4} messages  {len(state.jobs):>2} jobs  {where}  {one_line(first, 60)}"
+        )
+
+
+def _passed_on(options: dict[str, Any]) -> list[str]:
+    """Options that the background processes need, too."""
+    passed = ["--model", options["model"]] if options.get("model") else []
+    passed += ["--base-url", options["base_url"]] if options.get("base_url") else []
+    return [*passed, *(["--unsafe-no-sandbox"] if options.get("unsafe_no_sandbox") else [])]
