@@ -485,12 +485,13 @@ def make_reachable(folder: Path) -> None:
 
 
 def start_time(pid: int) -> int:
-    """Clock ticks after boot at which a process started; 0 if there is none. Source: proc(5), field 22."""
+    """Clock ticks after boot at which a process started; 0 if there is none that lives. Source: proc(5), fields 3 and 22."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return 0
-    return int(stat.rpartition(")")[2].split()[19])
+    state, *fields = stat.rpartition(")")[2].split()
+    return 0 if state in "ZX" else int(fields[18])  # a zombie that nobody waits for works on nothing
 
 
 def is_alive(worker: Worker) -> bool:

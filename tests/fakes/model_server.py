@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -56,9 +56,9 @@ class ModelServer:
     def answer(self, body: Body) -> Answer:
         with self._lock:
             self.requests.append(body)
-            if callable(self._script):
-                return self._script(body)
-            return self._script[min(len(self.requests), len(self._script)) - 1]
+            if not callable(self._script):
+                return self._script[min(len(self.requests), len(self._script)) - 1]
+        return self._script(body)
 
     @property
     def url(self) -> str:
@@ -72,7 +72,8 @@ class ModelServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                outer.send(self, outer.answer(body))
+                with suppress(ConnectionError):  # whoever asked was killed meanwhile
+                    outer.send(self, outer.answer(body))
 
             def log_message(self, *args: object) -> None:
                 return

@@ -51,3 +51,12 @@ def test_a_program_s_name_does_not_mislead() -> None:
         assert abs(start_time(child.pid) - this_lease().worker.started) < 10**7
         assert start_time(child.pid) >= this_lease().worker.started
         child.kill()
+
+
+def test_a_killed_process_that_nobody_waited_for_is_dead() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    assert start_time(process.pid) > 0
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert start_time(process.pid) == 0
+    process.wait()
