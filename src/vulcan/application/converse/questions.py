@@ -73,10 +73,10 @@ async def from_model(
             again = _complaint(question, checked)
             checked.begin_again()
             checked.end(await answerer.answer(f"{key}/again", told_of, again, files, journal, checked.add))
-    if checked.refused:
-        checked.say(LEFT_OUT)
     if not checked.shown:
         checked.say(f"That is {NOT_IN_LOG}, and the files do not say it.")
+    elif checked.refused:
+        checked.say(LEFT_OUT)
     return "\n".join(checked.shown)
 
 

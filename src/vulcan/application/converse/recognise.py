@@ -218,8 +218,8 @@ def _reply_to_job(words: str, text: str, situation: Situation) -> Understood | N
     waits = situation.waiting_for
     if waits is WaitingFor.CONFIRMATION and read_word(text).word is not Word.SAY:
         return Understood(Intent.CONFIRMATION, text)
-    if waits is WaitingFor.APPROVAL and words in APPROVE:
-        return Understood(Intent.APPROVAL)
+    if waits is WaitingFor.APPROVAL and words in APPROVE | YES:
+        return Understood(Intent.APPROVAL, exact=words in APPROVE)
     if waits is WaitingFor.APPROVAL and words in REFUSE:
         return Understood(Intent.REFUSAL)
     if waits is WaitingFor.RESUME and words in RESUME:

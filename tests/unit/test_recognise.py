@@ -1,0 +1,142 @@
+"""Intents without a model: exact, total, and never surer than the words are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vulcan.application.converse.citations import Sources, complaint
+from vulcan.application.converse.commands import COMMANDS, help_text
+from vulcan.application.converse.recognise import Situation, is_order, is_question, recognise
+from vulcan.domain.errors import UserError
+from vulcan.domain.job import WaitingFor
+from vulcan.domain.messages import Intent, Proposal
+
+NOTHING = Situation()
+IRREVERSIBLE = {Intent.NEW_JOB, Intent.APPROVAL, Intent.CANCEL, Intent.UNDO, Intent.REFUSAL}
+situations = st.builds(
+    Situation,
+    job=st.sampled_from(["", "j1"]),
+    ended=st.booleans(),
+    busy=st.booleans(),
+    waiting_for=st.none() | st.sampled_from(WaitingFor),
+)
+
+
+@given(st.text(max_size=80), situations)
+def test_any_words_in_any_situation_have_at_most_one_reading(text: str, situation: Situation) -> None:
+    try:
+        understood = recognise(text, situation)
+    except UserError:
+        assert text.strip().startswith("/")
+        return
+    assert understood is None or understood.intent in Intent
+
+
+@given(
+    st.text(alphabet=st.characters(categories=["L", "N", "Zs", "P"]), min_size=25, max_size=200), situations
+)
+def test_prose_never_sets_off_what_costs_or_can_not_be_taken_back(text: str, situation: Situation) -> None:
+    if text.strip().startswith("/"):
+        return
+    understood = recognise(text, situation)
+    assert understood is None or understood.intent not in IRREVERSIBLE
+
+
+@pytest.mark.parametrize(
+    "word", ["yes", "ok", "Do it!", "merge it", "approve", "cancel", "undo", "delete everything"]
+)
+def test_short_words_out_of_place_set_off_nothing(word: str) -> None:
+    understood = recognise(word, NOTHING)
+    assert understood is None or understood.intent not in IRREVERSIBLE
+
+
+def test_a_yes_is_for_what_was_asked() -> None:
+    asked = Proposal(Intent.CANCEL, "", "j1")
+    understood = recognise("Yes.", Situation(job="j1", proposal=asked))
+    assert understood is not None
+    assert (understood.intent, understood.agreed) == (Intent.CANCEL, asked)
+    assert recognise("yes, but not on a Friday", Situation(job="j1", proposal=asked)) is None
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_each_command_is_understood_and_explained(command: object) -> None:
+    understood = recognise(f"/{command.name} 1 x", NOTHING)  # type: ignore[attr-defined]
+    assert understood is not None
+    assert (understood.intent, understood.command) == (command.intent, command.name)  # type: ignore[attr-defined]
+    assert f"/{command.name}" in help_text()  # type: ignore[attr-defined]
+
+
+def test_a_wrong_command_names_near_ones() -> None:
+    with pytest.raises(UserError) as caught:
+        recognise("/stats", NOTHING)
+    assert "/status" in caught.value.hint
+    with pytest.raises(UserError):
+        recognise("/", NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "question"),
+    [
+        ("Add a --json flag to the list command", True, False),
+        ("please fix the crash on empty input", True, False),
+        ("Can you add a flag?", False, True),
+        ("what does this do", False, True),
+        ("The list is slow", False, False),
+        ("Make it faster?", False, True),
+    ],
+)
+def test_orders_and_questions(text: str, order: bool, question: bool) -> None:
+    assert (is_order(text), is_question(text)) == (order, question)
+
+
+SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green", "static checks"]), {"src/a.py": 40}.get)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "It is so [event 12].",
+        "It is so [events 3, 7].",
+        "It is so [events 3-7; src/a.py:40].",
+        "It is so [src/a.py:12-20, gate red-green].",
+        "It is so [gate static checks].",
+        "It is so `[event 1]`.",
+        "That is not in the log.",
+        "Because:",
+        "Do you mean the first round?",
+        "- - -",
+        "An array such as x[0] matters [event 2].",
+        "See [the guide](https://example.org) [event 2].",
+    ],
+)
+def test_lines_that_may_be_shown(line: str) -> None:
+    assert complaint(line, SOURCES) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "It is so.",
+        "It is so [event 13].",
+        "It is so [events 3, 70].",
+        "It is so [event 0].",
+        "It is so [events 7-3].",
+        "It is so [src/a.py:41].",
+        "It is so [src/a.py:0].",
+        "It is so [src/a.py:30-41].",
+        "It is so [src/b.py:1].",
+        "It is so [gate forged].",
+        "It is so [event 2] and so [event 99].",
+        "See [the guide](https://example.org).",
+        "An array such as x[0] matters.",
+    ],
+)
+def test_lines_that_may_not_be_shown(line: str) -> None:
+    assert complaint(line, SOURCES)
+
+
+@given(st.text(max_size=120))
+def test_any_line_is_judged(line: str) -> None:
+    assert isinstance(complaint(line, SOURCES), str)

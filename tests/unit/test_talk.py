@@ -1,0 +1,400 @@
+"""What a conversation does with a message, and what it never does by guess."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakes.sample_events import BASE_COMMIT
+from fakes.talkers import ScriptedAnswerer, ScriptedInterpreter, Table
+from vulcan.application.converse.questions import LEFT_OUT
+from vulcan.application.ports import Interpretation
+from vulcan.domain.events import (
+    ApprovalGranted,
+    ApprovalRefused,
+    ApprovalRequested,
+    ClarificationAnswered,
+    ClarificationRequested,
+    CodeGenerated,
+    ConfirmationRequested,
+    Event,
+    EvidenceJudged,
+    JobCancelled,
+    JobFinished,
+    JobOutcome,
+    JobRequested,
+    RequirementsAnalyzed,
+    RequirementsConfirmed,
+    RequirementsEdited,
+    RequirementsQuestioned,
+    Stage,
+    StageFailed,
+    SteeringGiven,
+)
+from vulcan.domain.evidence import GateResult, Verdict
+from vulcan.domain.generation import CodeGeneration, CodeMetadata
+from vulcan.domain.messages import Intent, NoteKind
+from vulcan.domain.policy import approval_digest
+from vulcan.domain.requirements import AcceptanceCriterion, Assumption, Requirement
+
+REQUIREMENT = Requirement(
+    "Make add add", (AcceptanceCriterion("AC-1", "add(2, 3) returns 5"),), (Assumption("AS-1", "ints only"),)
+)
+LIST = (RequirementsAnalyzed(REQUIREMENT), ConfirmationRequested())
+DIGEST = approval_digest("merge", "c" * 40)
+MERGE = ApprovalRequested("merge", "c" * 40, DIGEST)
+
+
+def read(intent: Intent, *, certain: bool = True, **more: object) -> Interpretation:
+    return Interpretation(intent, certain, **more)  # type: ignore[arg-type]
+
+
+async def table(
+    *events: Event, readings: tuple[Interpretation, ...] = (), answers: tuple[str, ...] = ()
+) -> Table:
+    """A conversation with a job to which `events` happened."""
+    at = Table(ScriptedInterpreter(*readings), ScriptedAnswerer(*answers))
+    await at.hear("/new Make add add")
+    at.happens(*events)
+    at.workers.started.clear()
+    return at
+
+
+# ------------------------------------------------------------------------------------------------ new jobs
+
+
+async def test_a_command_starts_a_job_that_will_wait_for_the_persons_word() -> None:
+    at = Table()
+    said = await at.hear("/new Make add add")
+    request = at.in_job()[0]
+    assert isinstance(request, JobRequested)
+    assert (request.instruction, request.confirm, request.conversation) == ("Make add add", True, "c1")
+    assert at.workers.started == [at.talk.job]
+    assert at.talk.job in said
+
+
+async def test_an_order_that_the_model_reads_as_one_starts_a_job_since_two_readings_agree() -> None:
+    at = Table(ScriptedInterpreter(read(Intent.NEW_JOB)))
+    await at.hear("Please make add add")
+    assert at.workers.started
+
+
+@pytest.mark.parametrize(
+    ("message", "reading"),
+    [
+        ("It would be nice if add added", read(Intent.NEW_JOB)),
+        ("Make add add", read(Intent.NEW_JOB, certain=False)),
+        ("Do the same for sub", read(Intent.NEW_JOB, text="Make sub subtract")),
+    ],
+)
+async def test_a_job_that_could_be_a_guess_is_asked_about_first(
+    message: str, reading: Interpretation
+) -> None:
+    at = Table(ScriptedInterpreter(reading))
+    said = await at.hear(message)
+    assert said.endswith("(yes/no)")
+    assert not at.jobs.jobs()
+    await at.hear("yes")
+    request = at.in_job()[0]
+    assert isinstance(request, JobRequested)
+    assert request.instruction == (reading.text or message)
+
+
+async def test_without_a_model_an_order_is_asked_about_and_prose_is_not_understood() -> None:
+    at = Table()
+    assert "No model" in await at.hear("the sky is blue")
+    assert "(yes/no)" in await at.hear("Make add add")
+    assert await at.hear("no") == "Left as it is."
+    assert "No model" in await at.hear("yes")
+    assert not at.jobs.jobs()
+
+
+async def test_beside_a_job_under_way_another_one_is_always_asked_about() -> None:
+    at = await table(readings=(read(Intent.NEW_JOB),))
+    assert "is under way" in await at.hear("Add a flag")
+    assert len(at.jobs.jobs()) == 1
+
+
+async def test_a_kill_between_the_request_and_its_note_starts_no_second_job() -> None:
+    at = await table()
+    # as if the process had died after the job was requested and before the conversation knew of it
+    at.store._logs["c1"] = at.store._logs["c1"][:2]
+    at.talk = at.again()
+    assert at.talk.job == ""
+    assert at.talk.unanswered() == "/new Make add add"
+    await at.hear(at.talk.unanswered())
+    assert len(at.jobs.jobs()) == 1
+    assert at.talk.job == at.jobs.jobs()[0]
+
+
+async def test_rules_of_the_conversation_go_into_its_jobs() -> None:
+    at = Table()
+    await at.hear("/remember Spell the British way")
+    await at.hear("Never touch the file legacy.py. What is new?")
+    await at.hear("/new Make add add")
+    request = at.in_job()[0]
+    assert isinstance(request, JobRequested)
+    assert request.rules == ("Spell the British way", "Never touch the file legacy.py.")
+
+
+# ------------------------------------------------------------------------------------- the requirements' list
+
+
+async def test_the_list_is_agreed_to_edited_and_vetoed() -> None:
+    at = await table(*LIST)
+    assert "1. add(2, 3) returns 6" in await at.hear("1: add(2, 3) returns 6")
+    assert isinstance(at.in_job()[-1], RequirementsEdited)
+    assert not at.workers.started
+    await at.hear("ok")
+    assert at.in_job()[-1] == RequirementsConfirmed("ada")
+    assert at.workers.started == [at.talk.job]
+
+
+async def test_a_vetoed_assumption_goes_to_the_analyst() -> None:
+    at = await table(*LIST)
+    assert "works the requirements out again" in await at.hear("/veto 2 floats, too")
+    assert at.in_job()[-1] == RequirementsQuestioned("This does not hold: ints only\nfloats, too", "ada")
+    assert at.workers.started
+
+
+async def test_a_sentence_about_the_list_goes_to_the_analyst_only_if_the_model_is_sure() -> None:
+    at = await table(*LIST, readings=(read(Intent.STEERING, certain=False), read(Intent.STEERING)))
+    assert "(yes/no)" in await at.hear("floats would be nice")
+    assert not at.workers.started
+    await at.hear("It must take floats")
+    assert at.in_job()[-1] == RequirementsQuestioned("It must take floats", "ada")
+
+
+async def test_an_item_that_is_not_there_is_said_and_changes_nothing() -> None:
+    at = await table(*LIST)
+    assert "there is no item 7" in await at.hear("7: nothing")
+    assert at.in_job()[-1] == ConfirmationRequested()
+
+
+# ------------------------------------------------------------------------------------------- a job under way
+
+
+async def test_an_answer_answers_the_open_question() -> None:
+    asks = Requirement("?", REQUIREMENT.criteria, questions=("Which format?",))
+    at = await table(RequirementsAnalyzed(asks), ClarificationRequested(asks.questions))
+    await at.hear("semver, as everywhere")
+    assert at.in_job()[-1] == ClarificationAnswered("semver, as everywhere", "ada")
+
+
+async def test_steering_goes_into_the_jobs_log() -> None:
+    at = await table(RequirementsAnalyzed(REQUIREMENT), readings=(read(Intent.STEERING),))
+    at.workers.working.add(at.talk.job)
+    assert "before its next model call" in await at.hear("Use a generator for that")
+    assert at.in_job()[-1] == SteeringGiven("Use a generator for that", "ada")
+
+
+async def test_steering_a_job_that_has_ended_says_so() -> None:
+    at = await table(JobFinished(JobOutcome.DONE, ""))
+    assert "has ended" in await at.hear("/steer faster")
+
+
+async def test_pause_and_resume() -> None:
+    at = await table(StageFailed(Stage.ANALYZE, "no answer"))
+    at.workers.working.add(at.talk.job)
+    await at.hear("stop")
+    assert at.workers.paused == [at.talk.job]
+    at.workers.working.clear()
+    await at.hear("go on")
+    assert at.workers.started == [at.talk.job]
+
+
+# ------------------------------------------------------------------------- what can't be taken back
+
+
+@pytest.mark.parametrize("said", ["approve", "merge it", "/approve", "LGTM!"])
+async def test_a_merge_is_approved_by_plain_words(said: str) -> None:
+    at = await table(MERGE)
+    await at.hear(said)
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+    assert at.workers.started == [at.talk.job]
+
+
+@pytest.mark.parametrize("intent", [Intent.APPROVAL, Intent.CANCEL, Intent.UNDO, Intent.REFUSAL])
+async def test_no_model_however_sure_sets_off_what_can_not_be_taken_back(intent: Intent) -> None:
+    at = await table(MERGE, readings=(read(intent), read(intent), read(Intent.SMALL_TALK, reply="Well.")))
+    before = at.in_job()
+    assert "(yes/no)" in await at.hear("looks fine to me, let us have it")
+    assert await at.hear("no") == "Left as it is."
+    assert "(yes/no)" in await at.hear("looks fine to me, let us have it")
+    assert await at.hear("hm") == "Well."
+    assert at.in_job() == before
+    assert not at.undone
+    assert not at.workers.started
+
+
+async def test_a_yes_is_for_the_commit_that_was_asked_about() -> None:
+    at = await table(MERGE, readings=(read(Intent.APPROVAL),))
+    await at.hear("I am happy with that")
+    other = approval_digest("merge", "d" * 40)
+    at.happens(SteeringGiven("x", "bob"), ApprovalRequested("merge", "d" * 40, other))
+    assert "another commit" in await at.hear("yes")
+    assert not any(isinstance(event, ApprovalGranted) for event in at.in_job())
+
+
+async def test_a_bare_yes_with_nothing_asked_merges_nothing() -> None:
+    at = await table(MERGE)
+    assert "(yes/no)" in await at.hear("yes")
+    assert not any(isinstance(event, ApprovalGranted) for event in at.in_job())
+    await at.hear("yes")
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+
+
+async def test_refusing_cancelling_and_undoing_by_plain_words() -> None:
+    at = await table(MERGE)
+    await at.hear("/refuse too slow")
+    assert at.in_job()[-1] == ApprovalRefused(DIGEST, "ada", "too slow")
+    at = await table()
+    await at.hear("cancel")
+    assert at.in_job()[-1] == JobCancelled("ada")
+    assert "(yes/no)" in await at.hear("undo")
+    assert "removed branch vulcan/x" in await at.hear("yes")
+    assert at.undone == [at.talk.job]
+
+
+# ------------------------------------------------------------------------------------------------ questions
+
+GENERATED = CodeGenerated(CodeGeneration(REQUIREMENT, (), CodeMetadata(BASE_COMMIT, "c" * 40, 1)))
+JUDGED = EvidenceJudged(Verdict(True, (GateResult("red-green", True, "1 of 1"),), (), "c" * 40), 1)
+
+
+async def test_common_questions_need_no_model_and_leave_the_job_alone() -> None:
+    at = await table(*LIST)
+    before = at.in_job()
+    assert "[event 3]" in await at.hear("what is the status?")
+    assert at.in_job() == before
+    assert not at.answerer.questions  # type: ignore[union-attr]
+    assert not at.interpreter.told  # type: ignore[union-attr]
+
+
+async def test_only_lines_with_sources_that_exist_are_shown() -> None:
+    first = "It subtracted [calc.py:2].\nA gate says so [gate nope].\nI feel it.\nSee [event 99].\nThat is not in the log."
+    second = "The gate says so [gate red-green].\nSee [event 98]."
+    at = await table(GENERATED, JUDGED, readings=(read(Intent.QUESTION),), answers=(first, second))
+    said = await at.hear("why did you change it")
+    assert said.split("\n") == [
+        "It subtracted [calc.py:2].",
+        "That is not in the log.",
+        "The gate says so [gate red-green].",
+        LEFT_OUT,
+    ]
+    assert "".join(at.shown) == said + "\n"
+    assert "[gate nope] " not in "".join(at.shown)
+    assert "I feel it." in at.answerer.questions[1]  # type: ignore[union-attr]
+
+
+async def test_an_answer_that_has_no_source_at_all_becomes_not_in_the_log() -> None:
+    at = await table(readings=(read(Intent.QUESTION),), answers=("It is so.", "It is so!"))
+    assert "not in the log" in await at.hear("why is the sky blue")
+
+
+async def test_a_question_about_the_repository_needs_no_job() -> None:
+    at = Table(ScriptedInterpreter(read(Intent.QUESTION)), ScriptedAnswerer("It adds [calc.py:1-2]."))
+    assert await at.hear("what does calc.py do") == "It adds [calc.py:1-2]."
+    assert "Be kind." in at.answerer.told[0]  # type: ignore[union-attr]
+
+
+# --------------------------------------------------------------------------------------------- what is kept
+
+FACT = "By the way, our staging server is called heron-7 and nobody may restart it on Fridays."
+
+
+async def test_a_fact_of_the_first_turn_is_there_after_ten_compactions() -> None:
+    interpreter = ScriptedInterpreter()
+    at = Table(interpreter)
+    await at.hear(FACT)
+    for turn in range(200):
+        await at.hear(f"Message {turn}: {'some more prose about this and that. ' * 50}")
+        if at.talk.log.state.compactions >= 10:
+            break
+    assert at.talk.log.state.compactions == 10
+    await at.hear("and what now")
+    assert "heron-7" in interpreter.told[-1]
+    assert len(interpreter.told[-1]) < 50_000
+    at.talk = at.again()
+    await at.hear("and after a restart")
+    assert "heron-7" in interpreter.told[-1]
+
+
+async def test_what_a_model_finds_worth_keeping_stays_though_no_rule_sees_it() -> None:
+    fact = "The tea lives in the blue cupboard"
+    first = read(Intent.SMALL_TALK, reply="Ah.", remember=((NoteKind.FACT, fact),))
+    interpreter = ScriptedInterpreter(first)
+    at = Table(interpreter)
+    await at.hear(f"{'Well, you know how it is. ' * 40} {fact}.")
+    while at.talk.log.state.compactions < 10:
+        await at.hear("x" * 9_000)
+    await at.hear("where was it")
+    assert interpreter.told[-1].count(fact) == 1
+    await at.hear("/forget 1")
+    await at.hear("where was it")
+    assert fact not in interpreter.told[-1]
+
+
+async def test_the_jobs_data_is_told_however_long_the_talk_was() -> None:
+    interpreter = ScriptedInterpreter()
+    at = Table(interpreter)
+    await at.hear("/new Make add add")
+    at.happens(*LIST)
+    while at.talk.log.state.compactions < 3:
+        await at.hear("y" * 9_000 + "?")
+    for words in ("Instruction: Make add add", "1. add(2, 3) returns 5", "ints only", "waits for your word"):
+        assert words in interpreter.told[-1]
+
+
+async def test_a_conversations_own_calls_have_a_limit_and_commands_go_on() -> None:
+    at = Table(ScriptedInterpreter())
+    for _ in range(50):
+        await at.hear("so")
+    assert "used up its limit" in await at.hear("so")
+    assert "start a job" in await at.hear("/help")
+
+
+async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> None:
+    at = Table()
+    at.interpreter = ScriptedInterpreter()
+    at.talk = at.again()
+
+    async def die(*_arguments: object) -> Interpretation:
+        raise KeyboardInterrupt
+
+    at.interpreter.interpret = die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        await at.hear("hear me")
+    at.talk = at.again()
+    assert at.talk.unanswered() == "hear me"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("/nonsense", "there is no command /nonsense"),
+        ("/job", "/job takes ID"),
+        ("/job zzz", "there is no job zzz"),
+        ("/forget 9", "there is no note 9"),
+        ("/budget cost=many", "is no limit"),
+        ("/budget fun=3", "is no limit"),
+        ("/approve", "does not wait for an approval"),
+        ("/ok", "does not wait for a word"),
+        ("/jobs", "in analyze"),
+        ("/plan", "no requirements yet"),
+        ("/diff", "no change yet"),
+        ("/notes", "Nothing is kept"),
+        ("/cost", "This conversation itself"),
+        ("/budget cost=10 tokens=5", "are changed"),
+        ("/pause", "Nobody works on"),
+        ("thanks!", "welcome"),
+    ],
+)
+async def test_commands_answer_in_words(said: str, words: str) -> None:
+    at = await table()
+    assert words in await at.hear(said)
+
+
+async def test_leaving() -> None:
+    at = await table()
+    assert (await at.talk.hear("bye", at.shown.append)).leave == "quit"
+    assert (await at.talk.hear("/detach", at.shown.append)).leave == "detach"
