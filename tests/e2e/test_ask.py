@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import ANALYSIS, FIX, GOOD_JOB, REVIEW, Cli, reply
+from fakes.brain import good_brain
+from fakes.model_server import serving, text
+from vulcan.application.converse.questions import LEFT_OUT
 
 pytestmark = pytest.mark.sandbox
 
@@ -59,3 +62,27 @@ def test_what_is_not_in_the_log_is_not_invented(
     said = cli("ask", job, "what is the weather in Paris?")
     assert "not in the log" in said
     assert "event" not in said
+
+
+def test_a_why_question_goes_to_the_model_whose_sources_are_checked_and_the_job_does_not_notice(
+    cli: Cli, project: Path, recording: Callable[[Sequence[str]], str]
+) -> None:
+    job = run(cli, project, recording(GOOD_JOB))
+    before = cli("show", job, "--events", "--json")
+    invented = "Because the moon was full [event 999].\nBecause it subtracted [calc.py:2, event 2]."
+    with serving(
+        good_brain(answerer=[text(invented), text("Nothing else is in the log [event 998].")])
+    ) as server:
+        said = cli("ask", job, "why was it changed?", "--model", "m", "--base-url", server.url)
+    assert said.splitlines() == ["Because it subtracted [calc.py:2, event 2].", LEFT_OUT]
+    assert len(server.requests) == 2
+    assert cli("show", job, "--events", "--json") == before
+
+
+def test_a_why_question_without_a_reachable_model_says_what_the_log_says(
+    cli: Cli, project: Path, recording: Callable[[Sequence[str]], str]
+) -> None:
+    job = run(cli, project, recording(GOOD_JOB))
+    said = cli("ask", job, "why did it fail?")
+    assert "Nothing failed." in said
+    assert "holds no reply" in said

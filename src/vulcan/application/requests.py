@@ -60,6 +60,18 @@ def new_job_id(now: float) -> str:
     return f"{text}{secrets.choice(DIGITS)}{secrets.choice(DIGITS)}"
 
 
+def need_model(name: str) -> None:
+    """Raise `UserError` where no model is named, and say how to name one."""
+    if not name:
+        raise UserError(
+            "no model is configured. Set one of these, then run again:",
+            hint="  --model anthropic:claude-sonnet-4-5      with ANTHROPIC_API_KEY (any Pydantic AI provider by name)\n"
+            "  --model NAME --base-url http://HOST/v1   any OpenAI-compatible server, key in OPENAI_API_KEY\n"
+            "  --model dust:AGENT                       an agent of a Dust workspace; see: vulcan models\n"
+            '  model = "NAME" under [tool.vulcan] in pyproject.toml, VULCAN_MODEL, or see it work first: vulcan demo',
+        )
+
+
 class Desk:
     """Takes people's requests and appends them to the logs of jobs."""
 
@@ -76,6 +88,7 @@ class Desk:
         Raises:
             UserError: the instruction or the repository can't be used.
         """
+        need_model(order.model)
         instruction = order.instruction.strip()
         if not any(character.isalnum() for character in instruction):
             raise UserError(

@@ -21,7 +21,7 @@ from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Wo
 from vulcan.application.requests import Desk, Order
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
-from vulcan.domain.errors import UserError, VulcanError
+from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
 from vulcan.domain.events import ActProposed, Event, JobChosen, MessageSaid, NoteDropped, NoteKept
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
 from vulcan.domain.messages import Intent, NoteKind, Proposal, Speaker
@@ -110,6 +110,10 @@ class Talk:
     def job(self) -> str:
         """The job that is talked about; empty for none."""
         return self.log.state.job
+
+    def choose(self, job: str) -> None:
+        """Talk about this job from now on."""
+        self.log.append(JobChosen(job))
 
     def situation(self) -> Situation:
         """What decides how words are read now."""
@@ -217,7 +221,7 @@ class Talk:
                 Proposal(Intent.NEW_JOB, text), f"{beside}Start a job with this instruction: {text}"
             )
         job = self._adopted(text) or self._request(text)
-        self.log.append(JobChosen(job))
+        self.choose(job)
         self._workers.start(job)
         return Reply(f"Job {job} is started: {text}", Intent.NEW_JOB, job)
 
@@ -347,12 +351,19 @@ class Talk:
             return Reply(known, Intent.QUESTION, self.job)
         answerer = self._services.answerer
         if answerer is None:
-            text = answer(understood.text, subject.log).text if subject.log else NO_MODEL
-            return Reply(text, Intent.QUESTION, self.job)
+            return Reply(self._offline(understood.text, subject, NO_MODEL), Intent.QUESTION, self.job)
         context = context_of(self.log.state, None)
         key = f"chat/{self.log.state.seq}/answer"
-        text = await from_model(understood.text, context, subject, answerer, key, self._calls(), show)
+        try:
+            text = await from_model(understood.text, context, subject, answerer, key, self._calls(), show)
+        except ModelUnavailable as error:
+            text = self._offline(understood.text, subject, "That can't be answered now.")
+            return Reply(f"{text}\n({error.message})", Intent.QUESTION, self.job)
         return Reply(text, Intent.QUESTION, self.job, shown=True)
+
+    def _offline(self, question: str, subject: Subject, otherwise: str) -> str:
+        """What the log says to the question's topic, where no model can be asked."""
+        return answer(question, subject.log).text if subject.log else otherwise
 
     async def _small_talk(self, understood: Understood, _show: Show) -> Reply:
         text = understood.text or "I am not sure what you want. Start a job, steer one, or ask? (/help)"
@@ -421,7 +432,7 @@ class Talk:
 
     def _choose(self, text: str) -> str:
         job = self._desk.find(text)
-        self.log.append(JobChosen(job))
+        self.choose(job)
         return f"Job {job}: {state_of(self._job())}"
 
     def _budget(self, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from vulcan.apps.cli.common import open_vulcan, person
+from vulcan.apps.cli.common import open_vulcan, overrides_from, person
 from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
@@ -145,13 +145,34 @@ def _markdown(text: str) -> None:
 @click.command()
 @click.argument("job")
 @click.argument("question", nargs=-1, required=True)
-def ask(job: str, question: tuple[str, ...]) -> None:
-    """Ask about JOB: what it cost, what failed, what proves it, what changed. Answered from its log, without a model."""
-    vulcan = open_vulcan()
-    from vulcan.application.answer import answer
+@click.option("--model", help="Model for what the log's own words do not answer (why ...); as for run.")
+@click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1.")
+def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
+    """Ask about JOB: what it cost, what failed, what proves it, why something was done.
 
-    found = vulcan.desk.find(job)
-    click.echo(safe(answer(" ".join(question), vulcan.store.read(found)).text))
+    Common questions are answered from its log without a model, others by the model from log and files. Every source is
+    checked before the answer is shown; what has none is "not in the log".
+    """
+    first = open_vulcan()
+    found, text = first.desk.find(job), " ".join(question)
+    state = first.desk.log(found).job
+    root = Path(state.request.repository if state.request else ".")
+    from vulcan.application.converse.questions import from_log
+
+    if known := from_log(text, first.subject(found, root)):
+        click.echo(safe(known))
+        return
+    from vulcan.apps.cli.chat.command import begin
+
+    overrides = overrides_from(options)
+    if state.request is not None:
+        overrides.setdefault("model.name", state.request.model)
+    vulcan = open_vulcan(root if root.is_dir() else None, overrides)
+    talk = vulcan.talk(begin(vulcan, root), root, [], person())
+    talk.choose(found)
+    reply = asyncio.run(talk.hear(f"/ask {text}", lambda piece: click.echo(safe(piece), nl=False)))
+    if not reply.shown:
+        click.echo(safe(reply.text))
 
 
 @click.command()

@@ -46,10 +46,10 @@ def run(instruction: str | None, repo: Path, *, yes: bool, **options: Any) -> No
         instruction = sys.stdin.read()
     _need_folder()
     vulcan = open_vulcan(repo if repo.is_dir() else None, overrides_from(options))
-    from vulcan.application.requests import Order
+    from vulcan.application.requests import Order, need_model
 
     settings = vulcan.settings
-    _need_model(settings.model.name)
+    need_model(settings.model.name)
     vulcan.warm_up()
     order = Order(
         instruction=instruction or "",
@@ -71,17 +71,6 @@ def _need_folder() -> None:
         raise UserError(
             "the current folder does not exist any more", hint="Change to one that does."
         ) from error
-
-
-def _need_model(name: str) -> None:
-    if not name:
-        raise UserError(
-            "no model is configured. Set one of these, then run again:",
-            hint="  --model anthropic:claude-sonnet-4-5      with ANTHROPIC_API_KEY (any Pydantic AI provider by name)\n"
-            "  --model NAME --base-url http://HOST/v1   any OpenAI-compatible server, key in OPENAI_API_KEY\n"
-            "  --model dust:AGENT                       an agent of a Dust workspace; see: vulcan models\n"
-            '  model = "NAME" under [tool.vulcan] in pyproject.toml, VULCAN_MODEL, or see it work first: vulcan demo',
-        )
 
 
 @click.command()

@@ -49,7 +49,7 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, **options: Any) -
         _list(vulcan)
         return
     root = vulcan.source().inspect(repo).root
-    conversation = _resumed(vulcan, resume, root) if resume else _begun(vulcan, root)
+    conversation = _resumed(vulcan, resume, root) if resume else begin(vulcan, root)
     talk = vulcan.talk(conversation, root, _passed_on(options), person(), ask=not yes)
     sys.exit(_converse(vulcan, talk, as_json=options["as_json"], resumed=bool(resume)))
 
@@ -58,13 +58,19 @@ def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> in
     from vulcan.apps.cli.chat.plain import converse, screen_for
     from vulcan.apps.cli.chat.session import Session
 
-    session = Session(vulcan, talk, screen_for(as_json=as_json))
+    screen = screen_for(as_json=as_json)
+    session = Session(vulcan, talk, screen)
     if resumed:
         session.skip_past()
+        if left := talk.unanswered():
+            screen.turn(
+                talk.job, f"Your last message was not answered; say it again if it still holds: {left}"
+            )
     return asyncio.run(converse(session, sys.stdin))
 
 
-def _begun(vulcan: Vulcan, root: Path) -> str:
+def begin(vulcan: Vulcan, root: Path) -> str:
+    """Begin a conversation about a repository; returns its id."""
     from vulcan.application.requests import new_job_id
     from vulcan.domain.events import ConversationStarted
 
