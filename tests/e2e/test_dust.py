@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sandbox
 TURNS = 60
 
 
-def run(cli: Cli, project: Path, server: DustServer, *more: str) -> str:
+def run(cli: Cli, project: Path, server: DustServer, *more: str, code: int = 0) -> str:
     environment = {
         "DUST_WORKSPACE_ID": "w1",
         "DUST_API_KEY": "sk-test",
@@ -22,7 +22,9 @@ def run(cli: Cli, project: Path, server: DustServer, *more: str) -> str:
         "VULCAN_DUST_MESSAGES_PER_MINUTE": "600",
     }
     model = "dust:claude-sonnet-4-6"
-    return cli("run", "Make add add", "--repo", str(project), "--model", model, *more, **environment)
+    return cli(
+        "run", "Make add add", "--repo", str(project), "--model", model, *more, code=code, **environment
+    )
 
 
 def tree(cli: Cli, project: Path) -> str:
@@ -37,6 +39,23 @@ def test_a_job_on_dust_is_proven(cli: Cli, project: Path) -> None:
     assert "sk-test" not in out
     assert "merged #1" in cli("approve")
     assert git(project, "show", "main:calc.py").endswith("return a - b"), "the person's branch is not touched"
+
+
+def test_credits_are_shown_by_source_and_limited(cli: Cli, project: Path) -> None:
+    with dusty(replaying(GOOD_JOB), credits_each=1.5) as server:
+        out = run(cli, project, server)
+        page, report = cli("show"), json.loads(cli("show", "--json"))
+        assert "9.0 credits" in out
+        assert "- coder: 2 model calls, ~" in page
+        assert report["usage"]["credits"] == 9.0
+        assert report["usage_by_stage"]["generate"]["credits"] == 3.0
+        assert "9.0 credits" in cli("stats")
+        assert "9.0 credits" in cli("ask", json.loads(cli("jobs", "--json"))["job"], "what did it cost?")
+        assert "the price of the model is unknown" in cli("show", "--events")
+    with dusty(replaying(GOOD_JOB), credits_each=1.5) as server:
+        out = run(cli, project, server, "--max-credits", "3.5", code=5)
+    assert "budget warning: credits: 3.0 credits used of 3.5" in out
+    assert "credits: 4.5 credits used of 3.5" in out, "overshoot of one call"
 
 
 def long_job() -> list[str]:

@@ -38,7 +38,9 @@ async def test_a_reading_comes_back_whole_and_is_in_the_journal() -> None:
     assert "The message to read:\\ncolour, please" in said(server.requests[0])
 
 
-@pytest.mark.parametrize("wrong", [text("It is a job."), reading("world peace"), calls(("submit_reading", "{"))])
+@pytest.mark.parametrize(
+    "wrong", [text("It is a job."), reading("world peace"), calls(("submit_reading", "{"))]
+)
 async def test_a_reading_that_is_none_is_asked_for_again(wrong: Any) -> None:
     with serving([wrong, reading("new job")]) as server:
         read = await conversant(server).interpret("chat/3", "", "Add a flag", MemoryJournal())
@@ -72,13 +74,17 @@ async def test_an_answer_looks_into_files_first() -> None:
 @pytest.mark.parametrize("fault", [status(503), CUT, GARBAGE])
 async def test_a_stream_that_breaks_is_begun_again_and_shows_nothing_twice(fault: Any) -> None:
     shown: list[str] = []
-    with serving([fault | {"content": "It subtracts [calc.py:2]."}, text("It subtracts [calc.py:2].")]) as server:
+    with serving(
+        [fault | {"content": "It subtracts [calc.py:2]."}, text("It subtracts [calc.py:2].")]
+    ) as server:
         whole = await conversant(server).answer("c", "", "why", files(), MemoryJournal(), shown.append)
     assert "".join(shown) == whole == "It subtracts [calc.py:2]."
 
 
 async def test_models_that_do_not_stream_answer_all_the_same() -> None:
-    recorded = RecordedModel("recorded:x", {"c/answerer/0": {"key": "c/answerer/0", "text": "So [calc.py:1]."}})
+    recorded = RecordedModel(
+        "recorded:x", {"c/answerer/0": {"key": "c/answerer/0", "text": "So [calc.py:1]."}}
+    )
     journal = MemoryJournal()
     assert await Conversant(recorded).answer("c", "", "why", files(), journal, str) == "So [calc.py:1]."
     with serving([text("So [calc.py:1].")]) as server:

@@ -17,6 +17,8 @@ from vulcan.application.ports import StoredEvent
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.errors import BudgetExceeded, Cancelled, EffectFailed, Fenced, JobNotFound
 from vulcan.domain.events import (
+    BudgetRaised,
+    BudgetWarned,
     ClarificationAnswered,
     EffectDone,
     EffectIntended,
@@ -26,6 +28,7 @@ from vulcan.domain.events import (
     ModelReplied,
     Stage,
     StageStarted,
+    SteeringGiven,
     ToolCalled,
     Worker,
     WorkspaceSnapshotted,
@@ -201,6 +204,49 @@ def test_a_spent_budget_stops_before_the_next_call_but_after_the_snapshot() -> N
     with pytest.raises(BudgetExceeded, match="1 model calls used of 1"):
         calls.check_budget()
     assert world.events()[-1] == WorkspaceSnapshotted("tree")
+
+
+def test_each_limit_warns_once_at_eighty_percent_and_again_after_it_was_raised() -> None:
+    world = World(budget=Budget(calls=10, cost=1.0))
+    log = world.log()
+    calls = JobCalls(log)
+    for _ in range(3):
+        calls.record_reply("k", "coder", "m", Usage(4, cost=0.3), "")
+        if log.job.usage.calls < 10:
+            calls.check_budget()
+            calls.check_budget()
+    assert [e for e in world.events() if isinstance(e, BudgetWarned)] == [
+        BudgetWarned("calls", "calls: 8 model calls used of 10 model calls")
+    ]
+    world.elsewhere(BudgetRaised(Budget(calls=15, cost=1.0)))
+    calls.check_budget()
+    names = [e.name for e in world.events() if isinstance(e, BudgetWarned)]
+    assert names == ["calls", "cost", "calls"]
+
+
+def test_a_money_limit_that_can_not_hold_is_said_once() -> None:
+    world = World()
+    calls = JobCalls(world.log())
+    for _ in range(3):
+        calls.record_reply("k", "coder", "m", Usage(1, cost=None), "")
+        calls.check_budget()
+    assert [e.name for e in world.events() if isinstance(e, BudgetWarned)] == ["price"]
+
+
+def test_a_reply_records_how_much_of_the_persons_words_the_model_knew() -> None:
+    world = World()
+    calls = JobCalls(world.log())
+    assert calls.steering() == ()
+    calls.record_reply("k/0", "coder", "m", Usage(1), "")
+    world.elsewhere(SteeringGiven("total", "ada"))
+    assert calls.steering() == ("total",)
+    calls.record_reply("k/1", "coder", "m", Usage(1), "")
+    assert [e.heard for e in world.events() if isinstance(e, ModelReplied)] == [0, 1]
+    again = JobCalls(world.log())
+    assert again.recorded("k/0") == ""
+    assert again.heard == 0
+    assert again.recorded("k/2") is None
+    assert again.heard == 0
 
 
 def test_time_counts_only_while_a_worker_is_on_the_job() -> None:

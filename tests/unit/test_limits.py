@@ -25,6 +25,7 @@ NONE = Budget(cost=None, tokens=None, seconds=None, calls=None)
             0.0,
             "tokens: 30 tokens used of 30 tokens",
         ),
+        (Budget(credits=12.0), Usage(credits=12.5, cost=None), 0.0, "credits: 12.5 credits used of 12.0"),
         (Budget(calls=2), Usage(calls=2), 0.0, "calls: 2 model calls used of 2 model calls"),
         (Budget(seconds=60.0), Usage(), 60.0, "time: 60 s used of 60 s"),
         (Budget(tokens=1_000_000), Usage(input_tokens=2_000_000), 0.0, "tokens: 2,000,000 tokens used"),
@@ -49,6 +50,19 @@ def test_what_is_within_goes_on(budget: Budget, usage: Usage) -> None:
 
 def test_nothing_left_stops_at_once() -> None:
     assert Budget(calls=0).exceeded(Usage(), 0.0)
+
+
+def test_at_eighty_percent_a_limit_is_nearly_spent_and_at_a_hundred_no_more() -> None:
+    budget = Budget(cost=10.0, tokens=100, calls=10, seconds=None, credits=5.0)
+    used = Usage(calls=10, input_tokens=79, cost=8.0, credits=4.0)
+    assert [limit.name for limit in budget.nearly_spent(used, 0.0)] == ["cost", "credits"]
+    assert budget.nearly_spent(used, 0.0)[0].words == "cost: $8.00 used of $10.00"
+
+
+def test_a_limit_in_money_is_blind_where_the_price_is_unknown() -> None:
+    assert Budget(cost=1.0).blind(Usage(cost=None))
+    assert not Budget(cost=None).blind(Usage(cost=None))
+    assert not Budget(cost=1.0).blind(Usage(cost=0.5))
 
 
 usages = values(Usage)

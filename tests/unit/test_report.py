@@ -57,7 +57,7 @@ def test_a_proven_change() -> None:
     assert f"| ✅ | `{NEW}` | A: assert -1 == 5 | passes |" in text
     assert text.count("| ✅ |") == 1 + len(GATES) + 1
     assert "Changed lines run by the new tests: 100 % of 2 lines. Sandbox: bubblewrap." in text
-    assert "- coder: 1 model calls, 1,000 input and 200 output tokens, $0.2500" in text
+    assert "- coder: 1 model calls, 1,000 tokens in, 200 out, $0.2500" in text
     assert text.endswith("Vulcan-Job: j1\n")
     assert "What is open" not in text
 
@@ -92,7 +92,7 @@ def test_assumptions_warnings_and_unknown_figures_are_shown() -> None:
     assert "- AS-1: numbers only" in text
     assert "- ruff: E501 (calc.py)" in text
     assert "not measured" in text
-    assert "all agents: 1 model calls, 5 input and 5 output tokens, price unknown" in text
+    assert "all agents: 1 model calls, 5 tokens in, 5 out, price unknown" in text
 
 
 @pytest.mark.parametrize("text", ["a | b", "a\nb", "  a   b "])

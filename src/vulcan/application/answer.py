@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from vulcan.application.ports import StoredEvent
+from vulcan.application.spending import usage_in_words
 from vulcan.domain import events as e
-from vulcan.domain.budget import Usage
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.job import Ended, Job, Waiting
 
@@ -125,17 +125,12 @@ def _cost(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
     if not replies:
         return [Statement("No model was asked, so it cost nothing.")]
     span = (replies[0].seq, replies[-1].seq)
-    total = Statement(f"All agents together: {_usage(job.usage)}.", span)
+    total = Statement(f"All agents together: {usage_in_words(job.usage)}.", span)
     by_agent = []
     for agent, usage in sorted((job.usage_by_agent or {}).items()):
         own = [s.seq for s in replies if isinstance(s.event, e.ModelReplied) and s.event.agent == agent]
-        by_agent.append(Statement(f"{agent}: {_usage(usage)}.", (own[0], own[-1])))
+        by_agent.append(Statement(f"{agent}: {usage_in_words(usage)}.", (own[0], own[-1])))
     return [total, *by_agent]
-
-
-def _usage(usage: Usage) -> str:
-    cost = "price unknown" if usage.cost is None else f"${usage.cost:.4f}"
-    return f"{usage.calls} model calls, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
 
 
 def _failures(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
@@ -155,6 +150,8 @@ def _failures(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
             found.append(Statement("The forge's pipeline failed.", (stored.seq,)))
         elif isinstance(event, e.BudgetSpent):
             found.append(Statement(f"The budget was spent: {event.limit}", (stored.seq,)))
+        elif isinstance(event, e.BudgetWarned):
+            found.append(Statement(f"A warning about the budget: {event.words}", (stored.seq,)))
     return found or [Statement("Nothing failed.")]
 
 

@@ -8,6 +8,7 @@ from vulcan.application.ports import BlobStore, Clock, EventStore, Observer, Sto
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import BudgetExceeded, Cancelled, ConcurrentAppend, Fenced, JobNotFound
 from vulcan.domain.events import (
+    BudgetWarned,
     Event,
     JobCancelled,
     JobUndone,
@@ -176,6 +177,18 @@ class JobCalls:
             self._log.append(WorkspaceSnapshotted(self._snapshot()))
             self._changed = False
         job = self._log.job
-        spent = job.budget.exceeded(job.usage, job.seconds_worked(self._log.clock.now()))
+        seconds = job.seconds_worked(self._log.clock.now())
+        spent = job.budget.exceeded(job.usage, seconds)
         if spent:
             raise BudgetExceeded(spent)
+        warnings = [event for event in _warnings(job, seconds) if event.name not in job.warned]
+        if warnings:
+            self._log.append(*warnings)
+
+
+def _warnings(job: Job, seconds: float) -> list[BudgetWarned]:
+    near = [BudgetWarned(limit.name, limit.words) for limit in job.budget.nearly_spent(job.usage, seconds)]
+    if job.budget.blind(job.usage):
+        words = "the price of the model is unknown: tokens, calls and time are the limits that hold"
+        near.append(BudgetWarned("price", words))
+    return near

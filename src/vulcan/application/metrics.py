@@ -70,6 +70,7 @@ _COLUMNS = {
     "cached_tokens": ("Input tokens that the provider had cached", "1"),
     "output_tokens": ("Output tokens", "1"),
     "cost": ("US dollars, calls of unknown price left out", "USD"),
+    "credits": ("Credits of services that bill in them", "1"),
     "unpriced": ("Calls of unknown price", "1"),
     "failures": ("Failures", "1"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from vulcan.application.commits import requirement_of, subject
-from vulcan.domain.budget import Usage
+from vulcan.application.spending import usage_in_words
 from vulcan.domain.codec import encode
 from vulcan.domain.evidence import Verdict
 from vulcan.domain.job import Job
@@ -112,17 +112,10 @@ def next_steps(job: Job) -> str:
 
 
 def _cost(job: Job) -> str:
-    lines = [_usage("all agents", job.usage)]
-    lines += [_usage(agent, usage) for agent, usage in sorted((job.usage_by_agent or {}).items())]
+    lines = [f"all agents: {usage_in_words(job.usage)}"]
+    for table in (job.usage_by_agent, job.usage_by_model):
+        lines += [f"{name}: {usage_in_words(usage)}" for name, usage in sorted((table or {}).items())]
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _usage(name: str, usage: Usage) -> str:
-    cost = "price unknown" if usage.cost is None else f"${usage.cost:.4f}"
-    return (
-        f"{name}: {usage.calls} model calls, {usage.input_tokens:,} input and {usage.output_tokens:,} output "
-        f"tokens, {cost}"
-    )
 
 
 def merge_message(job_id: str, job: Job, number: int) -> str:
@@ -146,6 +139,9 @@ def machine_report(job_id: str, job: Job) -> str:
         "verdict": encode(job.verdict) if job.verdict else None,
         "report": encode(job.report) if job.report else None,
         "usage": encode(job.usage),
+        "usage_by_agent": {name: encode(usage) for name, usage in (job.usage_by_agent or {}).items()},
+        "usage_by_stage": {name: encode(usage) for name, usage in (job.usage_by_stage or {}).items()},
+        "usage_by_model": {name: encode(usage) for name, usage in (job.usage_by_model or {}).items()},
         "delivery": encode(job.deployment) if job.deployment else None,
     }
     return json.dumps(data, indent=2)

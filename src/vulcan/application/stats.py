@@ -33,6 +33,7 @@ class Spent:
     cost: float = 0.0
     unpriced: int = 0
     failures: int = 0
+    credits: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
         """Sum of both."""
@@ -160,7 +161,8 @@ def _reply(step: Step) -> Spent:
 
 def _spent(usage: Usage, seconds: float) -> Spent:
     tokens = (usage.input_tokens, usage.cached_tokens, usage.output_tokens)
-    return Spent(usage.calls, seconds, *tokens, usage.cost or 0.0, int(usage.cost is None))
+    unpriced = int(usage.cost is None)
+    return Spent(usage.calls, seconds, *tokens, usage.cost or 0.0, unpriced, credits=usage.credits)
 
 
 def _grouped(entries: Iterable[tuple[str, Spent]]) -> Table:
@@ -178,7 +180,7 @@ def _stages(runs: Iterable[StageRun]) -> Iterator[tuple[str, Spent]]:
         tokens = (cost.input_tokens, cost.cached_tokens, cost.output_tokens)
         yield (
             run.stage.value,
-            Spent(1, run.seconds, *tokens, cost.cost, cost.unpriced, int(failed)),
+            Spent(1, run.seconds, *tokens, cost.cost, cost.unpriced, int(failed), cost.credits),
         )
 
 
@@ -207,4 +209,5 @@ def _share(usage: Usage | None, parts: int, seconds: float) -> Spent:
     whole = _spent(usage, 0.0)
     tokens = (whole.input_tokens, whole.cached_tokens, whole.output_tokens)
     shares = [count / parts for count in tokens]
-    return Spent(1, seconds, shares[0], shares[1], shares[2], whole.cost / parts, whole.unpriced)
+    paid = (whole.cost / parts, whole.unpriced, 0, whole.credits / parts)
+    return Spent(1, seconds, shares[0], shares[1], shares[2], *paid)

@@ -18,6 +18,7 @@ from vulcan.application.ports import StoredEvent
 from vulcan.application.stats import reply_key, state_of
 from vulcan.application.timeline import StageRun, Step, Timeline, timeline
 from vulcan.domain.budget import Usage
+from vulcan.domain.codec import encode
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import EvidenceJudged, ModelReplied, Stage, StageFailed, ToolCalled
 from vulcan.domain.job import Ended, Job, Waiting, fold
@@ -170,7 +171,7 @@ class _Deriver:
         job, request = self._job, self._job.request
         now = job.next_stage()
         state = state_of(job)
-        usage = {"calls": job.usage.calls, "tokens": job.usage.tokens, "cost": job.usage.cost}
+        by_agent = {name: encode(usage) for name, usage in (job.usage_by_agent or {}).items()}
         failed = isinstance(now, Ended) and now.outcome.value == "failed"
         about = {
             "job": self._log[0].job,
@@ -179,7 +180,8 @@ class _Deriver:
             "repository": request.repository if request else "",
             "base_commit": request.base_commit if request else "",
             "commit": job.newest_commit,
-            "usage": json.dumps(usage),
+            "usage": json.dumps({"tokens": job.usage.tokens, **encode(job.usage)}),
+            "usage_by_agent": json.dumps(by_agent),
         }
         return Span(
             final=end,
@@ -228,7 +230,7 @@ class _Deriver:
             usage=event.usage,
             prompt=f"vulcan-{event.agent.replace(' ', '-')}",
             prompt_version=event.prompt,
-            metadata={"key": self._mask(event.key)},
+            metadata={"key": self._mask(event.key), **_billing(event.usage)},
         )
 
     def _new_messages(self, event: ModelReplied) -> str:
@@ -284,6 +286,13 @@ class _Deriver:
             Score(self._id(f"score {name}", 32), name, value, boolean, self._text(comment)[:500])
             for name, value, boolean, comment in figures
         )
+
+
+def _billing(usage: Usage) -> dict[str, str]:
+    """What a service told of a call beyond tokens and dollars."""
+    told = {"credits": str(usage.credits) if usage.credits else ""}
+    told["tokens"] = "estimated" if usage.estimated else ""
+    return {name: value for name, value in told.items() if value}
 
 
 def _results(log: Sequence[StoredEvent]) -> dict[str, list[ToolCalled]]:

@@ -364,6 +364,14 @@ class BudgetSpent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetWarned(Event):
+    """A limit (`name`) is nearly used up, or can't hold; said once until the budget is changed."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetRaised(Event):
     """A person gave the job more."""
 

@@ -18,6 +18,7 @@ from vulcan.domain.events import (
     BranchPushed,
     BudgetRaised,
     BudgetSpent,
+    BudgetWarned,
     ClarificationAnswered,
     ClarificationRequested,
     CodeGenerated,
@@ -125,6 +126,8 @@ class Job:
     budget: Budget = Budget()
     usage: Usage = Usage()
     usage_by_agent: Mapping[str, Usage] | None = None
+    usage_by_stage: Mapping[str, Usage] | None = None
+    usage_by_model: Mapping[str, Usage] | None = None
     answers: tuple[str, ...] = ()
     steering: tuple[str, ...] = ()
     analyses: int = 0
@@ -161,6 +164,7 @@ class Job:
     approved: frozenset[str] = frozenset()
     environment: EnvironmentPrepared | None = None
     undone: bool = False
+    warned: frozenset[str] = frozenset()
     work_seconds: float = 0.0
     work_since: float | None = None
     requested_at: float = 0.0
@@ -376,9 +380,18 @@ def _questioned(job: Job, event: RequirementsQuestioned, at: float) -> Changes:
 
 def _model_replied(job: Job, event: ModelReplied, at: float) -> Changes:
     del at
-    by_agent = dict(job.usage_by_agent or {})
-    by_agent[event.agent] = by_agent.get(event.agent, Usage()) + event.usage
-    return {"usage": job.usage + event.usage, "usage_by_agent": by_agent}
+    usage = event.usage
+    return {
+        "usage": job.usage + usage,
+        "usage_by_agent": _plus(job.usage_by_agent, event.agent, usage),
+        "usage_by_stage": _plus(job.usage_by_stage, event.key.partition("/")[0], usage),
+        "usage_by_model": _plus(job.usage_by_model, event.model or "unknown", usage),
+    }
+
+
+def _plus(table: Mapping[str, Usage] | None, name: str, usage: Usage) -> Mapping[str, Usage]:
+    known = table or {}
+    return {**known, name: known.get(name, Usage()) + usage}
 
 
 def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
@@ -518,7 +531,7 @@ def _released(job: Job, event: ReleasePublished, at: float) -> Changes:
 
 def _budget_raised(job: Job, event: BudgetRaised, at: float) -> Changes:
     del at
-    changes: Changes = {"budget": event.budget}
+    changes: Changes = {"budget": event.budget, "warned": frozenset()}
     return changes | {"waiting": None} if _waits_for(job, WaitingFor.BUDGET) else changes
 
 
@@ -579,6 +592,7 @@ _HANDLERS: dict[type[Event], Callable[[Job, Any, float], Changes]] = {
     Merged: _merged,
     ReleasePublished: _released,
     BudgetSpent: lambda job, event, at: _wait(job, at, Waiting(WaitingFor.BUDGET, event.limit)),
+    BudgetWarned: lambda job, event, _at: {"warned": job.warned | {event.name}},
     BudgetRaised: _budget_raised,
     JobCancelled: lambda job, _event, at: _end(job, at, JobOutcome.CANCELLED, "cancelled"),
     JobUndone: _undone,

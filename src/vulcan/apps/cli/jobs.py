@@ -129,6 +129,19 @@ def _page(job: str, state: Job) -> None:
         click.echo(f"goal: {safe(state.requirement.summary)}")
         for criterion in state.requirement.criteria:
             click.echo(f"  {criterion.id} {safe(criterion.text)}")
+    _spending(state)
+
+
+def _spending(state: Job) -> None:
+    """Who spent what, where."""
+    from vulcan.application.spending import spending_table, usage_in_words
+
+    if not state.usage.calls:
+        return
+    tables = {"agent": state.usage_by_agent, "stage": state.usage_by_stage, "model": state.usage_by_model}
+    click.secho(f"spent: {usage_in_words(state.usage)}", bold=True)
+    for line in spending_table({source: dict(table or {}) for source, table in tables.items()}):
+        click.echo(f"  {safe(line)}")
 
 
 def _markdown(text: str) -> None:

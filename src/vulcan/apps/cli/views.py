@@ -8,6 +8,7 @@ import time
 from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from vulcan.application.ports import StoredEvent
+from vulcan.application.spending import money_in_words
 from vulcan.apps.cli.safe import one_line
 from vulcan.apps.cli.wording import in_words
 from vulcan.domain.codec import encode_event
@@ -103,7 +104,7 @@ class LiveView:
         from rich.text import Text
 
         usage, job = self._job.usage, self._job
-        cost = "price unknown" if usage.cost is None else f"${usage.cost:.3f}"
+        cost = money_in_words(usage)
         now = time.time()
         place = (
             f"{list(Stage).index(job.stage) + 1}/{len(Stage)} {job.stage.value}" if job.stage else "starting"

@@ -64,7 +64,8 @@ def _show(figures: Stats) -> None:
     click.echo(f"work: {figures.seconds:.0f} s in {figures.rounds} rounds")
     total = figures.total
     unpriced = f" and {total.unpriced} calls of unknown price" if total.unpriced else ""
-    click.echo(f"models: {total.calls} calls, {_tokens(total)} tokens, ${total.cost:.4f}{unpriced}")
+    credits_ = f", {total.credits:,.1f} credits" if total.credits else ""
+    click.echo(f"models: {total.calls} calls, {_tokens(total)} tokens, ${total.cost:.4f}{unpriced}{credits_}")
     tables = {"agent": figures.by_agent, "model": figures.by_model, "stage": figures.by_stage}
     for name, table in (tables | {"tool": figures.by_tool}).items():
         _show_table(name, table)

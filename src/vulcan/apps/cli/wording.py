@@ -108,6 +108,7 @@ _WORDS: dict[type[e.Event], Words] = {
     e.Merged: lambda v: f"merged #{v.number} as {v.commit[:10]}",
     e.ReleasePublished: lambda v: f"released {v.tag}",
     e.BudgetSpent: lambda v: f"budget spent ({v.limit})",
+    e.BudgetWarned: lambda v: f"budget warning: {one_line(v.words, 200)}",
     e.BudgetRaised: lambda _: "budget changed",
     e.JobCancelled: lambda _: "cancelled",
     e.JobUndone: lambda v: (

@@ -97,6 +97,7 @@ def _raised(budget: Budget, options: dict[str, Any]) -> Budget:
     names = {
         "max_cost": "cost",
         "max_tokens": "tokens",
+        "max_credits": "credits",
         "max_time": "seconds",
         "max_calls": "calls",
         "rounds": "rounds",
@@ -262,14 +263,12 @@ async def _drive(project: Project, observers: list[Observer], job: str, request:
 def _summary(job: str, state: Job) -> None:
     """How it stands, and what the person can do now."""
     now = state.next_stage()
-    usage = state.usage
-    cost = "price unknown" if usage.cost is None else f"${usage.cost:.4f}"
+    from vulcan.application.spending import usage_in_words
+
     click.echo("")
     proven = state.proven and not (isinstance(now, Ended) and now.outcome is not JobOutcome.DONE)
     click.secho(f"job {job}: {state_in_words(now)}", bold=True, fg="green" if proven else "yellow")
-    click.echo(
-        f"  {usage.calls} model calls, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out, {cost}"
-    )
+    click.echo(f"  {usage_in_words(state.usage)}")
     deployment = state.deployment
     if deployment and deployment.branch:
         click.echo(f"  branch {deployment.branch}, pull request #{deployment.pull_request}")
@@ -288,7 +287,7 @@ def _what_now(job: str, state: Job, now: object) -> list[str]:
             WaitingFor.CLARIFICATION: [safe(now.reason), f'answer: vulcan resume {job} --answer "..."'],
             WaitingFor.BUDGET: [
                 safe(now.reason),
-                f"go on: vulcan resume {job} --max-cost ... (or --max-tokens, --max-calls, --max-time)",
+                f"go on: vulcan resume {job} --max-cost ... (or --max-credits, --max-tokens, --max-calls, --max-time)",
             ],
             WaitingFor.RESUME: [safe(now.reason), safe(state.next_steps), f"go on: vulcan resume {job}"],
         }

@@ -12,6 +12,9 @@ from pydantic_ai.messages import ModelResponse, ModelResponsePart, TextPart, Thi
 
 from vulcan.domain.budget import Usage
 
+ESTIMATED = "estimated"
+"""What a model's `provider_details` say of `tokens` that nobody counted."""
+
 
 def dump_reply(response: ModelResponse) -> str:
     """The reply as JSON; tool-call ids are made unique within it, and what the service told is kept for audits."""
@@ -49,13 +52,15 @@ def load_reply(payload: str, model: str) -> ModelResponse:
 
 def usage_of(response: ModelResponse, *, priced: bool = True) -> Usage:
     """What a reply cost; the price is None where nobody knows it."""
-    usage = response.usage
+    usage, told = response.usage, response.provider_details or {}
     return Usage(
         calls=1,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cache_read_tokens,
         output_tokens=usage.output_tokens,
         cost=_price(response) if priced else 0.0,
+        credits=float(told.get("credits") or 0.0),
+        estimated=told.get("tokens") == ESTIMATED,
     )
 
 

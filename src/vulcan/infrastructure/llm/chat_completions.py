@@ -323,6 +323,7 @@ def to_response(reply: Assembled, body: dict[str, Any], name: str) -> ModelRespo
         usage=_usage(reply, body),
         model_name=reply.model or name,
         provider_name="openai",
+        provider_details=None if reply.usage else {"tokens": "estimated"},
         finish_reason="tool_call" if reply.calls else "stop",
     )
 
