@@ -38,6 +38,7 @@ class WorkerProcesses:
         self._store, self._alive, self._folder = store, alive, folder
         self._options, self._environ = tuple(options), dict(environ)
         self._started: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
+        self._states: dict[str, Job] = {}
 
     def start(self, job: str) -> None:
         """Have the job worked on; one that is being worked on is left alone."""
@@ -82,9 +83,10 @@ class WorkerProcesses:
         return self._said(job).read_text(encoding="utf-8", errors="replace")[-TAIL:].strip()
 
     def _state(self, job: str) -> Job:
-        state = Job()
-        for stored in self._store.read(job):
+        state = self._states.get(job, Job())
+        for stored in self._store.read(job, state.seq):
             state = state.apply(stored.event, stored.at)
+        self._states[job] = state
         return state
 
     def _starting(self, job: str) -> bool:
