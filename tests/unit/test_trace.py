@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.generated import events
+from fakes.sample_events import requested
 from fakes.whole_job import COSTS, SECRET, WholeJob, whole_job
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
@@ -56,6 +57,13 @@ def test_a_model_call_shows_only_what_is_new_to_the_agent() -> None:
     assert (told["role"], told["name"]) == ("tool", "shell")
     assert "Add it" not in second.input
     assert [span.usage.cost for span in trace().spans if span.kind is Kind.MODEL] == list(COSTS)
+
+
+def test_the_session_is_the_conversation_or_else_the_job() -> None:
+    assert trace().session == "job1"
+    job = WholeJob("job2")
+    job.add(0, requested("Add it", conversation="talk 7"))
+    assert trace_of(job.log, kept(job), Masker()).session == "talk 7"
 
 
 def test_no_secret_is_in_any_span_or_score() -> None:

@@ -80,7 +80,7 @@ class Trace:
 
     Attributes:
         id: 32 hexadecimal digits.
-        session: the conversation that the job belongs to.
+        session: the conversation that the job belongs to, or the job itself where it belongs to none.
         end: place in the log up to which this is everything.
     """
 
@@ -123,8 +123,9 @@ class _Deriver:
         spans.sort(key=lambda span: span.final)
         request = self._job.request
         user = request.requested_by if request else ""
-        job = self._log[0].job
-        return Trace(self._id("trace", 32), job, self._mask(user), tuple(spans), self._scores(after), end)
+        session = (request.conversation if request else "") or self._log[0].job
+        identity, scores = self._id("trace", 32), self._scores(after)
+        return Trace(identity, self._mask(session), self._mask(user), tuple(spans), scores, end)
 
     def _id(self, what: object, digits: int = 16) -> str:
         return hashlib.sha256(f"{self._seed} {what}".encode()).hexdigest()[:digits]

@@ -72,6 +72,7 @@ class JobRequested(Event):
     requested_by: str = ""
     notes: tuple[str, ...] = ()
     ask: bool = True
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
