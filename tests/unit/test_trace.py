@@ -45,7 +45,9 @@ def test_the_spans_form_one_tree_with_the_times_of_the_log() -> None:
     first, second = named(spans, "generate")
     assert (first.ended - first.began, second.ended - second.began) == (12, 6)
     (shell,) = named(spans, "shell")
-    assert (shell.parent, shell.ended - shell.began) == (first.id, 4)
+    (coder, _) = named(spans, "agent coder")
+    assert (coder.kind, coder.parent, coder.ended - coder.began) == (Kind.AGENT, first.id, 7)
+    assert (shell.parent, shell.ended - shell.began) == (coder.id, 4)
     assert shell.error == "[exit code 1]"
 
 
