@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -15,14 +16,16 @@ import pytest
 from conftest import Cli
 from fakes.langfuse_server import LangfuseServer
 from fakes.sample_events import requested
-from fakes.whole_job import COSTS, SECRET, WholeJob, whole_job
+from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan import __version__
+from vulcan.application import trace as trace_module
 from vulcan.application.masking import Masker
 from vulcan.application.trace import trace_of
 from vulcan.application.tracing import Pusher
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import NotSent
-from vulcan.domain.events import JobFinished, JobOutcome, Stage, StageFailed, StageStarted
+from vulcan.domain.events import JobFinished, JobOutcome, JobPaused, Stage, StageFailed, StageStarted
+from vulcan.domain.job import fold
 from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess, LangfuseSink
 from vulcan.infrastructure.monitoring.marks import FileMarks
 
@@ -221,6 +224,42 @@ def test_how_it_is_posted(sent: LangfuseServer) -> None:
 def test_no_secret_leaves(sent: LangfuseServer) -> None:
     assert SECRET.encode() not in b"".join(sent.bodies)
     assert b"[secret]" in b"".join(sent.bodies)
+
+
+RESULTS = {
+    "code": Path(trace_module.__file__).read_text(),
+    "json": json.dumps([{"name": f"é{n}", "value": '"'} for n in range(700)], ensure_ascii=False),
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_two_hundred_steps_with_large_results_are_at_most_ten_megabytes(
+    server: LangfuseServer, tmp_path: Path, kind: str
+) -> None:
+    job, result = WholeJob(), (RESULTS[kind] * 3).encode()[:20_000].decode(errors="ignore")
+    job.add(0, requested(), StageStarted(Stage.GENERATE, 1))
+    for turn in range(200):
+        key, usage = f"generate/1/coder/{turn}", Usage(1, 7000 + turn, 5000, 333, 0.0123456 + turn / 1e6)
+        told = {
+            "thinking": "hm " * 300,
+            "tool_calls": calls("read", path="x"),
+            "usage": {"reasoning_tokens": 33},
+        }
+        job.add(1, job.reply(key, "coder", usage, **told))
+        job.add(1, job.tool(f"{key}/c", "coder", "read", f"{turn} {result}"))
+    job.add(1, JobPaused("enough"))
+    pusher(server.url, job, tmp_path).push(job.log)
+    assert set(server.spans) == expected(job)
+    assert len(server.spans) == 403  # replies, results, the stage, its agent, the job
+    assert sum(map(len, server.bodies)) <= 10_000_000
+    models = [s["attributes"] for s in server.spans.values() if s["name"] == "coder"]
+    ours = fold((entry.event, entry.at) for entry in job.log).usage
+    costs = [json.loads(each["langfuse.observation.cost_details"])["total"] for each in models]
+    assert ours.cost is not None
+    assert math.fsum(costs) == pytest.approx(ours.cost, abs=1e-9)
+    used = [json.loads(each["langfuse.observation.usage_details"]) for each in models]
+    assert sum(sum(each.values()) for each in used) == ours.tokens  # the server sums the parts
+    assert sum(each["output_reasoning_tokens"] for each in used) == 200 * 33
 
 
 # ------------------------------------------------------------------------------------------------ faults

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from fakes.generated import events
 from fakes.sample_events import requested
-from fakes.whole_job import COSTS, SECRET, WholeJob, whole_job
+from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
-from vulcan.application.trace import LONGEST, Kind, Score, Span, Trace, trace_of
+from vulcan.application.trace import LONGEST, LONGEST_TOLD, Kind, Score, Span, Trace, trace_of
 from vulcan.application.tracing import Pushed, Pusher
+from vulcan.domain.budget import Usage
 from vulcan.domain.errors import NotSent, Refused, VulcanError
 from vulcan.domain.events import JobPaused, Stage, StageStarted
 from vulcan.infrastructure.monitoring.marks import FileMarks
@@ -72,6 +73,20 @@ def test_no_secret_is_in_any_span_or_score() -> None:
     assert SECRET in "".join(map(kept(), JOB.blobs.contents))
     assert SECRET not in repr(trace())
     assert "grace" not in repr(trace_of(JOB.log, kept(), Masker(["added it for me"])))
+
+
+def test_a_long_result_is_whole_in_the_tools_span_and_short_where_the_model_is_told_it() -> None:
+    job = WholeJob()
+    key = "generate/1/coder"
+    job.add(0, job.reply(f"{key}/0", "coder", Usage(), tool_calls=calls("read")))
+    job.add(0, job.tool(f"{key}/0/c0", "coder", "read", f"begin{'x' * 20_000}end"))
+    job.add(0, job.reply(f"{key}/1", "coder", Usage(), text="Done."))
+    _, tool, reply, _ = trace_of(job.log, kept(job), Masker()).spans
+    assert len(tool.output) == 20_008
+    (told,) = json.loads(reply.input)
+    assert told["content"].startswith("beginx")
+    assert told["content"].endswith("xend")
+    assert len(told["content"]) < LONGEST_TOLD + 100
 
 
 def test_a_secret_at_the_cut_is_masked_before_the_text_is_cut() -> None:

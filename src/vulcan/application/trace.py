@@ -27,6 +27,8 @@ from vulcan.domain.job import Ended, Job, Waiting, fold
 
 LONGEST = 64_000
 """Characters of one input or output; more is cut, the log has it whole."""
+LONGEST_TOLD = 8_000
+"""Characters of a tool's result in the input of the model call that was told it; the tool's own span has more."""
 
 
 class Kind(StrEnum):
@@ -288,7 +290,7 @@ class _Deriver:
         return json.dumps([{"role": "user", "content": data}], ensure_ascii=False)
 
     def _result(self, call: ToolCalled) -> str:
-        return self._payload(call.payload)
+        return self._text(self._payload(call.payload), LONGEST_TOLD)
 
     def _tool(self, step: Step, event: ToolCalled, parent: str) -> Span:
         result = self._payload(event.payload)
