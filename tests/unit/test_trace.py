@@ -147,6 +147,8 @@ def test_any_log_has_a_trace(made: list, whole: bool) -> None:
 
 
 class Sink:
+    latency = None
+
     def __init__(self) -> None:
         self.spans: dict[str, Span] = {}
         self.scores: dict[str, Score] = {}
@@ -161,6 +163,8 @@ class Sink:
         if any(span.name == self.poison for span in spans):
             raise Refused("poison")
         self.spans |= {span.id: span for span in spans}
+
+    def ready(self) -> None: ...
 
     def score(self, trace: Trace, score: Score) -> None:
         self.scores[score.id] = score

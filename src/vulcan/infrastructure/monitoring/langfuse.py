@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,6 +53,11 @@ class LangfuseSink:
         pair = f"{access.public_key}:{access.secret_key}".encode()
         self._headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         self._host = f"Langfuse at {access.base_url}"
+        self.latency: float | None = None
+
+    def ready(self) -> None:
+        """Ask for the server's version."""
+        _ = self.server_version
 
     @cached_property
     def server_version(self) -> str:
@@ -104,7 +110,10 @@ class LangfuseSink:
 
     def _request(self, path: str, headers: dict[str, str], body: bytes | None = None) -> bytes:
         url = self._access.base_url.rstrip("/") + path
-        return request(url, self._headers | headers, self._access.timeout, body, receiver=self._host)
+        began = time.monotonic()
+        answer = request(url, self._headers | headers, self._access.timeout, body, receiver=self._host)
+        self.latency = time.monotonic() - began
+        return answer
 
 
 # ---------------------------------------------------------------------------------------------- mapping
