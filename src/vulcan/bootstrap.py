@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.llm.dust.agents import Made
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
+    from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
     from vulcan.infrastructure.monitoring.live import LiveTraces
     from vulcan.infrastructure.sandbox import CanaryCheck
     from vulcan.infrastructure.settings import Settings
@@ -189,6 +190,16 @@ class Vulcan:
         from vulcan.infrastructure.monitoring.live import LiveTraces
 
         return LiveTraces(pusher)
+
+    def metrics_endpoint(self, address: str) -> MetricsEndpoint:
+        """Where a Prometheus server can fetch the figures of all jobs; `address` is `[HOST:]PORT`."""
+        from vulcan.application.metrics import prometheus_text
+        from vulcan.application.running import RunningStats
+        from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint, address_of
+
+        figures = RunningStats(self.store)
+        figures()  # the first time takes long where there are many jobs
+        return MetricsEndpoint(lambda: prometheus_text(figures()), *address_of(address))
 
     def send_metrics(self, stats: Stats, began: float) -> str:
         """Send figures to the OpenTelemetry collector; returns where it is."""

@@ -114,6 +114,13 @@ class LangfuseServer:
         return answer.SerializeToString()
 
 
+def _plain(value: Any) -> Any:
+    kind = value.WhichOneof("value")
+    return (
+        [_plain(each) for each in value.array_value.values] if kind == "array_value" else getattr(value, kind)
+    )
+
+
 def decoded(body: bytes) -> list[Span]:
     """The spans of an OTLP request."""
     request = ExportTraceServiceRequest.FromString(body)
@@ -128,7 +135,7 @@ def decoded(body: bytes) -> list[Span]:
             "status": span.status.code,
             "scope": scope.scope.name,
             "resource": {a.key: a.value.string_value for a in group.resource.attributes},
-            "attributes": {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in span.attributes},
+            "attributes": {a.key: _plain(a.value) for a in span.attributes},
         }
         for group in request.resource_spans
         for scope in group.scope_spans

@@ -63,9 +63,9 @@ class WholeJob:
     def log(self) -> list[StoredEvent]:
         return self.store.read(self.id)
 
-    def reply(self, key: str, agent: str, usage: Usage, **payload: object) -> ModelReplied:
+    def reply(self, key: str, agent: str, used: Usage, prompt: str = "3", **payload: object) -> ModelReplied:
         digest = self.blobs.put(json.dumps(payload).encode())
-        return ModelReplied(key, agent, "some-model", usage, digest, "3")
+        return ModelReplied(key, agent, "some-model", used, digest, prompt)
 
     def tool(self, key: str, agent: str, tool: str, result: str) -> ToolCalled:
         return ToolCalled(key, agent, tool, f"{tool} x", self.blobs.put(result.encode()))
@@ -104,7 +104,9 @@ def _story(job: WholeJob) -> Iterator[tuple[float, Event]]:
     yield 1, WorkStarted(WORKER, 1)
     yield 0, StageStarted(Stage.ANALYZE, 1)
     key = "analyze/1/analyst/0"
-    yield 2, job.reply(key, "analyst", Usage(1, 1000, 400, 50, COSTS[0]), tool_calls=calls("submit"))
+    counts = {"reasoning_tokens": 30, "cache_write_tokens": 100}
+    usage = Usage(1, 1000, 400, 50, COSTS[0])
+    yield 2, job.reply(key, "analyst", usage, tool_calls=calls("submit"), usage=counts)
     criteria = (AcceptanceCriterion("AC-1", "it adds"), AcceptanceCriterion("AC-2", "it is quick"))
     requirement = Requirement("Add it", criteria)
     yield 0, RequirementsAnalyzed(requirement)
@@ -116,7 +118,8 @@ def _story(job: WholeJob) -> Iterator[tuple[float, Event]]:
     yield 5, JobPaused("Ctrl-C")
     yield 100, WorkStarted(WORKER, 2)
     yield 0, StageStarted(Stage.GENERATE, 1)
-    yield 6, job.reply("generate/1/coder/1", "coder", Usage(1, 3000, 0, 10, COSTS[2]), text="Done.")
+    usage = Usage(1, 3000, 0, 10, COSTS[2])
+    yield 6, job.reply("generate/1/coder/1", "coder", usage, "langfuse:7", text="Done.")
     generation = CodeGeneration(requirement, (), CodeMetadata(BASE_COMMIT, "c" * 40, 1, "Done."))
     yield 0, CodeGenerated(generation)
     yield 0, StageStarted(Stage.VALIDATE, 1)

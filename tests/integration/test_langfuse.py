@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -14,13 +15,17 @@ import pytest
 
 from conftest import Cli
 from fakes.langfuse_server import LangfuseServer
-from fakes.whole_job import COSTS, SECRET, WholeJob, whole_job
+from fakes.sample_events import requested
+from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan import __version__
+from vulcan.application import trace as trace_module
 from vulcan.application.masking import Masker
 from vulcan.application.trace import trace_of
 from vulcan.application.tracing import Pusher
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import NotSent
+from vulcan.domain.events import JobFinished, JobOutcome, JobPaused, Stage, StageFailed, StageStarted
+from vulcan.domain.job import fold
 from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess, LangfuseSink
 from vulcan.infrastructure.monitoring.marks import FileMarks
 
@@ -71,32 +76,84 @@ def test_every_span_arrives_once_in_one_tree(sent: LangfuseServer) -> None:
     assert {span["scope"] for span in sent.received} == {"langfuse-sdk"}
 
 
-@pytest.mark.parametrize(
-    ("name", "place", "attribute", "value"),
-    [
-        ("vulcan job", 0, "langfuse.observation.type", "span"),
-        ("vulcan job", 0, "langfuse.trace.input", "Add it"),
-        ("vulcan job", 0, "langfuse.trace.output", "done: merged"),
-        ("vulcan job", 0, "langfuse.observation.metadata.state", "done"),
-        ("vulcan job", 0, "langfuse.observation.metadata.repository", "/project"),
-        ("generate", 0, "langfuse.observation.type", "span"),
-        ("generate", 0, "langfuse.observation.metadata.round", "1"),
-        ("coder", 0, "langfuse.observation.type", "generation"),
-        ("coder", 0, "langfuse.observation.model.name", "some-model"),
-        ("coder", 0, "langfuse.observation.prompt.name", "vulcan-coder"),
-        ("coder", 0, "langfuse.observation.prompt.version", 3),
-        ("coder", 0, "langfuse.observation.metadata.prompt_version", "3"),
-        ("shell", 0, "langfuse.observation.type", "tool"),
-        ("shell", 0, "langfuse.observation.input", "shell x"),
-        ("shell", 0, "langfuse.observation.level", "ERROR"),
-        ("shell", 0, "langfuse.observation.status_message", "[exit code 1]"),
-        ("shell", 0, "langfuse.observation.metadata.agent", "coder"),
-    ],
-)
+MAPPING = [
+    ("vulcan job", 0, "langfuse.observation.type", "span"),
+    ("vulcan job", 0, "langfuse.observation.input", "Add it"),
+    ("vulcan job", 0, "langfuse.observation.output", "done: merged"),
+    ("vulcan job", 0, "langfuse.trace.input", "Add it"),
+    ("vulcan job", 0, "langfuse.trace.output", "done: merged"),
+    ("vulcan job", 0, "langfuse.observation.level", None),
+    ("vulcan job", 0, "langfuse.observation.metadata.job", "job1"),
+    ("vulcan job", 0, "langfuse.observation.metadata.state", "done"),
+    ("vulcan job", 0, "langfuse.observation.metadata.rounds", "2"),
+    ("vulcan job", 0, "langfuse.observation.metadata.repository", "/project"),
+    ("vulcan job", 0, "langfuse.observation.metadata.base_commit", "b" * 40),
+    ("vulcan job", 0, "langfuse.observation.metadata.commit", "c" * 40),
+    ("generate", 0, "langfuse.observation.type", "span"),
+    ("generate", 0, "langfuse.observation.metadata.round", "1"),
+    ("generate", 0, "langfuse.observation.level", None),
+    ("generate", 1, "langfuse.observation.output", "CodeGenerated"),
+    ("agent coder", 0, "langfuse.observation.type", "agent"),
+    ("agent coder", 0, "langfuse.observation.metadata.agent", "coder"),
+    ("analyst", 0, "langfuse.observation.type", "generation"),
+    ("analyst", 0, "langfuse.observation.model.name", "some-model"),
+    ("analyst", 0, "langfuse.observation.model.parameters", None),  # the log knows none: services' defaults
+    ("analyst", 0, "langfuse.observation.completion_start_time", None),  # replies are not streamed
+    ("analyst", 0, "langfuse.observation.input", [{"role": "user", "content": {"instruction": "Add it"}}]),
+    ("analyst", 0, "langfuse.observation.usage_details", {
+        "input": 500, "input_cached_tokens": 400, "input_cache_creation": 100,
+        "output": 20, "output_reasoning_tokens": 30,
+    }),
+    ("analyst", 0, "langfuse.observation.cost_details", {"total": COSTS[0]}),
+    ("analyst", 0, "langfuse.observation.prompt.name", "vulcan/analyst"),
+    ("analyst", 0, "langfuse.observation.prompt.version", None),  # a packaged one; the server has other numbers
+    ("analyst", 0, "langfuse.observation.metadata.prompt_version", "3"),
+    ("coder", 0, "langfuse.observation.usage_details", {
+        "input": 2000, "input_cached_tokens": 0, "output": 100,
+    }),
+    ("coder", 1, "langfuse.observation.input", [
+        {"role": "tool", "name": "shell", "content": "[exit code 1]\ntoken [secret]"},
+    ]),
+    ("coder", 1, "langfuse.observation.output", {"text": "Done."}),
+    ("coder", 1, "langfuse.observation.prompt.name", "vulcan/coder"),
+    ("coder", 1, "langfuse.observation.prompt.version", 7),
+    ("coder", 1, "langfuse.observation.metadata.prompt_version", "langfuse:7"),
+    ("test author", 0, "langfuse.observation.prompt.name", "vulcan/test-author"),
+    ("shell", 0, "langfuse.observation.type", "tool"),
+    ("shell", 0, "langfuse.observation.input", "shell x"),
+    ("shell", 0, "langfuse.observation.output", "[exit code 1]\ntoken [secret]"),
+    ("shell", 0, "langfuse.observation.level", "ERROR"),
+    ("shell", 0, "langfuse.observation.status_message", "[exit code 1]"),
+    ("shell", 0, "langfuse.observation.metadata.agent", "coder"),
+]  # fmt: skip
+"""Rows of the mapping: which span, which of that name, what attribute, and its value (None: not there)."""
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory: pytest.TempPathFactory) -> LangfuseServer:
+    with LangfuseServer() as made:
+        job = whole_job()
+        pusher(made.url, job, tmp_path_factory.mktemp("marks")).push(job.log)
+    return made
+
+
+@pytest.mark.parametrize(("name", "place", "attribute", "value"), MAPPING)
 def test_each_row_of_the_mapping(
-    sent: LangfuseServer, name: str, place: int, attribute: str, value: object
+    mapped: LangfuseServer, name: str, place: int, attribute: str, value: object
 ) -> None:
-    assert one(sent, name, place)["attributes"][attribute] == value
+    found = one(mapped, name, place)["attributes"].get(attribute)
+    assert (json.loads(found) if isinstance(value, dict | list) else found) == value
+
+
+def test_a_stage_and_a_job_that_failed_are_errors(server: LangfuseServer, tmp_path: Path) -> None:
+    job = WholeJob()
+    job.add(0, requested(), StageStarted(Stage.VALIDATE, 1))
+    job.add(1, StageFailed(Stage.VALIDATE, "no room"), JobFinished(JobOutcome.FAILED, "it gave up"))
+    pusher(server.url, job, tmp_path).push(job.log)
+    for name, why in (("validate", "no room"), ("vulcan job", "it gave up")):
+        span = one(server, name)
+        assert (span["status"], span["attributes"]["langfuse.observation.level"]) == (2, "ERROR")
+        assert span["attributes"]["langfuse.observation.status_message"] == why
 
 
 def test_every_span_names_trace_session_user_environment_and_release(sent: LangfuseServer) -> None:
@@ -106,6 +163,7 @@ def test_every_span_names_trace_session_user_environment_and_release(sent: Langf
         assert given["session.id"] == "job1"
         assert given["user.id"] == "ada"
         assert given["langfuse.environment"] == "staging"
+        assert given["langfuse.trace.tags"] == ["project", "some-model"]
         assert given["langfuse.release"] == f"vulcan {__version__}"
         assert span["resource"]["service.name"] == "vulcan"
 
@@ -127,7 +185,7 @@ def test_tokens_and_costs_equal_ours(sent: LangfuseServer) -> None:
     assert sorted(costs) == sorted(COSTS)
     (analyst,) = [each for each in models if "analyst" in each["langfuse.observation.prompt.name"]]
     usage = json.loads(analyst["langfuse.observation.usage_details"])
-    assert usage == {"input": 600, "input_cached_tokens": 400, "output": 50}
+    assert sum(usage.values()) == 1050  # the server sums the parts
     others = [s for s in sent.spans.values() if s["attributes"] not in models]
     assert not any("usage_details" in key or "cost" in key for span in others for key in span["attributes"])
     assert not any(key.startswith("gen_ai.") for s in sent.spans.values() for key in s["attributes"])
@@ -168,18 +226,40 @@ def test_no_secret_leaves(sent: LangfuseServer) -> None:
     assert b"[secret]" in b"".join(sent.bodies)
 
 
-def test_two_hundred_turns_grow_with_the_log_and_not_with_its_square(
-    server: LangfuseServer, tmp_path: Path
+RESULTS = {
+    "code": Path(trace_module.__file__).read_text(),
+    "json": json.dumps([{"name": f"é{n}", "value": '"'} for n in range(700)], ensure_ascii=False),
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_two_hundred_steps_with_large_results_are_at_most_ten_megabytes(
+    server: LangfuseServer, tmp_path: Path, kind: str
 ) -> None:
-    job = WholeJob()
+    job, result = WholeJob(), (RESULTS[kind] * 3).encode()[:20_000].decode(errors="ignore")
+    job.add(0, requested(), StageStarted(Stage.GENERATE, 1))
     for turn in range(200):
-        key = f"generate/1/coder/{turn}"
-        job.add(1, job.reply(key, "coder", Usage(1, 1, 0, 1, 0.1), tool_calls=[{"id": "c", "name": "read"}]))
-        job.add(1, job.tool(f"{key}/c", "coder", "read", f"{turn} " * 700))
+        key, usage = f"generate/1/coder/{turn}", Usage(1, 7000 + turn, 5000, 333, 0.0123456 + turn / 1e6)
+        told = {
+            "thinking": "hm " * 300,
+            "tool_calls": calls("read", path="x"),
+            "usage": {"reasoning_tokens": 33},
+        }
+        job.add(1, job.reply(key, "coder", usage, **told))
+        job.add(1, job.tool(f"{key}/c", "coder", "read", f"{turn} {result}"))
+    job.add(1, JobPaused("enough"))
     pusher(server.url, job, tmp_path).push(job.log)
-    assert len(server.spans) == 401
-    results = sum(len(content) for content in job.blobs.contents.values())
-    assert sum(map(len, server.bodies)) < 3 * results + 400 * 1000
+    assert set(server.spans) == expected(job)
+    assert len(server.spans) == 403  # replies, results, the stage, its agent, the job
+    assert sum(map(len, server.bodies)) <= 10_000_000
+    models = [s["attributes"] for s in server.spans.values() if s["name"] == "coder"]
+    ours = fold((entry.event, entry.at) for entry in job.log).usage
+    costs = [json.loads(each["langfuse.observation.cost_details"])["total"] for each in models]
+    assert ours.cost is not None
+    assert math.fsum(costs) == pytest.approx(ours.cost, abs=1e-9)
+    used = [json.loads(each["langfuse.observation.usage_details"]) for each in models]
+    assert sum(sum(each.values()) for each in used) == ours.tokens  # the server sums the parts
+    assert sum(each["output_reasoning_tokens"] for each in used) == 200 * 33
 
 
 # ------------------------------------------------------------------------------------------------ faults
@@ -273,7 +353,7 @@ def test_push_sends_what_is_missing_once(state: Path, cli: Cli, server: Langfuse
     server.fault = 503
     assert "vulcan traces push" in cli("traces", "push", code=1, **keys)
     server.fault = 0
-    assert "16 spans and 5 scores sent" in cli("traces", "push", "job1", **keys)
+    assert "20 spans and 5 scores sent" in cli("traces", "push", "job1", **keys)
     assert set(server.spans) == expected(whole_job())
     assert "job1: 0 spans" in cli("traces", "push", **keys)
 

@@ -104,6 +104,7 @@ class Sink:
         self.gate = threading.Event()
         self.gate.set()
         self.tried = threading.Event()
+        self.latency: float | None = None
 
     def send(self, trace, spans) -> None:
         self.tried.set()
@@ -112,12 +113,14 @@ class Sink:
             raise self.error
         self.spans |= {span.id for span in spans}
 
+    def ready(self) -> None: ...
+
     def score(self, trace, score) -> None: ...
 
 
-def live(sink: Sink, job: WholeJob, folder: Path, deadline: float = 5.0) -> LiveTraces:
+def live(sink: Sink, job: WholeJob, folder: Path, grace: float = 5.0) -> LiveTraces:
     pusher = Pusher(sink, FileMarks(folder, "x"), lambda d: job.blobs.get(d).decode(), Masker())
-    return LiveTraces(pusher, interval=0.001, deadline=deadline)
+    return LiveTraces(pusher, interval=0.001, grace=grace)
 
 
 def test_everything_seen_is_sent_before_it_closes(tmp_path: Path) -> None:
@@ -132,12 +135,46 @@ def test_everything_seen_is_sent_before_it_closes(tmp_path: Path) -> None:
 def test_a_hanging_server_holds_up_neither_the_job_nor_its_end(tmp_path: Path) -> None:
     sink, job = Sink(), whole_job()
     sink.gate.clear()
-    watcher = live(sink, job, tmp_path, deadline=0.01)
+    watcher = live(sink, job, tmp_path, grace=0.01)
     for entry in job.log:
         watcher.saw(entry)
     sink.tried.wait(5)
     assert "does not answer" in watcher.close()
     sink.gate.set()
+
+
+def test_a_server_that_was_slow_to_answer_is_not_waited_for_at_the_end(tmp_path: Path) -> None:
+    sink, job = Sink(), whole_job()
+    sink.gate.clear()
+    sink.latency = 1.0
+    watcher = live(sink, job, tmp_path, grace=3600)
+    for entry in job.log:
+        watcher.saw(entry)
+    sink.tried.wait(5)
+    assert "does not answer" in watcher.close()
+    sink.gate.set()
+
+
+def test_a_server_that_is_away_at_the_start_is_not_waited_for_and_tried_again(tmp_path: Path) -> None:
+    sink, job = Sink(), whole_job()
+    asked = threading.Event()
+
+    def away() -> None:
+        asked.set()
+        raise NotSent("away")
+
+    sink.ready = away
+    sink.gate.clear()
+    watcher = live(sink, job, tmp_path, grace=3600)
+    watcher._interval = 3600
+    watcher.saw(job.log[0])
+    asked.wait(5)
+    while not watcher.trouble:
+        threading.Event().wait(0.001)
+    assert watcher.close() == "away"
+    sink.gate.set()
+    watcher._thread.join(5)
+    assert watcher.close() == ""
 
 
 def test_a_refused_key_ends_the_tries_and_is_said(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def test_wal_and_the_promised_durability(path: Path, store: SqliteEventStore) ->
         assert durable._connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
+def test_what_changed_is_told_by_places_in_the_log_over_all_jobs(store: SqliteEventStore) -> None:
+    assert store.changed(0) == (0, [])
+    store.append("old", 0, [requested()])
+    store.append("new", 0, [requested()])
+    store.append("old", 1, [JobPaused("x"), JobPaused("y")])
+    assert store.changed(0) == (4, ["old", "new"])
+    assert store.changed(2) == (4, ["old"])
+    assert store.changed(4) == (4, [])
+
+
 def test_only_large_payloads_are_blobs(path: Path, store: SqliteEventStore) -> None:
     small, large = called(summary="x" * 60_000), called(summary="x" * 70_000)
     store.append("job", 0, [small, large])

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import Cli
+from fakes.sample_events import replied, requested
 from fakes.whole_job import COSTS, SECRET
-from vulcan.domain.events import JobCancelled
+from vulcan.bootstrap import open_vulcan
+from vulcan.domain.events import JobCancelled, Stage, StageStarted
+from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
 from vulcan.infrastructure.store import SqliteEventStore
 from vulcan.infrastructure.store.migrations import MIGRATIONS, migrate
 
@@ -26,6 +39,85 @@ def test_stats_for_people_machines_and_prometheus(state: Path, cli: Cli) -> None
     assert figures["by_tool"]["shell"]["seconds"] == 4
     assert figures["coverage"] == 75
     assert 'vulcan_jobs{state="done"} 1' in cli("stats", "--prometheus")
+
+
+@pytest.fixture
+def served(state: Path) -> Iterator[tuple[MetricsEndpoint, Path]]:
+    vulcan = open_vulcan(None, {"VULCAN_HOME": str(state)}, {})
+    with vulcan.metrics_endpoint("0") as endpoint:
+        thread = threading.Thread(target=endpoint.serve)
+        thread.start()
+        yield endpoint, state
+        endpoint.stop()
+        thread.join()
+    vulcan.store.close()
+
+
+def figures_at(url: str) -> dict[tuple[str, str], float]:
+    with urllib.request.urlopen(url) as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        text = answer.read().decode()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_prometheus_fetches_what_the_log_holds_at_that_moment(served: tuple[MetricsEndpoint, Path]) -> None:
+    endpoint, state = served
+    figures = figures_at(endpoint.url)
+    assert figures["vulcan_jobs", "done"] == 1
+    assert figures["vulcan_agent_cost_total", "coder"] == COSTS[1] + COSTS[2]
+    assert figures["vulcan_gates", "red_green", "passed"] == 1
+    with SqliteEventStore(state / "events.sqlite3") as store:
+        store.append("job2", 0, [requested(), StageStarted(Stage.ANALYZE, 1), replied(cost=1.0)])
+    later = figures_at(endpoint.url)
+    assert (later["vulcan_jobs", "done"], later["vulcan_jobs", "running"]) == (1, 1)
+    assert later["vulcan_agent_cost_total", "coder"] == COSTS[1] + COSTS[2] + 1.0
+    with SqliteEventStore(state / "events.sqlite3") as store:
+        store.append("job2", 3, [JobCancelled("ada")])
+    assert figures_at(endpoint.url)["vulcan_jobs", "cancelled"] == 1
+
+
+def test_the_endpoint_has_nothing_else_and_says_what_keeps_it(served: tuple[MetricsEndpoint, Path]) -> None:
+    endpoint, state = served
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(endpoint.url.removesuffix("metrics"))
+    with pytest.raises(urllib.error.HTTPError, match="501"):
+        urllib.request.urlopen(endpoint.url, b"x")
+    with closing(sqlite3.connect(state / "events.sqlite3")) as other:
+        other.execute("DROP TABLE chain")
+        other.execute("ALTER TABLE events RENAME TO gone")
+    with pytest.raises(urllib.error.HTTPError, match="503") as raised:
+        urllib.request.urlopen(endpoint.url)
+    assert b"event log" in raised.value.read()
+
+
+def test_serving_ends_with_ctrl_c(state: Path) -> None:
+    command = [sys.executable, "-m", "vulcan", "stats", "--serve", "127.0.0.1:0"]
+    environment = os.environ | {
+        "VULCAN_HOME": str(state),
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+    }
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as serving:
+        assert serving.stdout is not None
+        (url,) = [word for word in serving.stdout.readline().split() if word.startswith("http")]
+        assert figures_at(url)["vulcan_jobs", "done"] == 1
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait() == 0
+
+
+@pytest.mark.parametrize("address", ["x", "127.0.0.1:", "70000", "-1"])
+def test_an_address_that_is_none_is_said(state: Path, cli: Cli, address: str) -> None:
+    assert "HOST:PORT" in cli("stats", f"--serve={address}", code=2)
+
+
+def test_a_port_that_is_taken_is_said(state: Path, cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        out = cli("stats", "--serve", str(taken.getsockname()[1]), code=2)
+    assert "can't be listened on" in out
+    assert "for all jobs" in cli("stats", "job1", "--serve", "0", code=2)
 
 
 def test_stats_of_an_unknown_job_or_of_none(home: Path, cli: Cli) -> None:

@@ -194,8 +194,10 @@ def test_a_reply_becomes_parts_and_thoughts_are_told_apart() -> None:
 
 def test_tokens_are_counted_by_the_server_or_estimated() -> None:
     counted = {"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 2}}
+    counted |= {"completion_tokens_details": {"reasoning_tokens": 3}}
     usage = to_response(Assembled("x", usage=counted), body([]), "m").usage
     assert (usage.input_tokens, usage.cache_read_tokens, usage.output_tokens) == (9, 2, 4)
+    assert usage.output_reasoning_tokens == 3
     history = [ModelRequest(parts=[UserPromptPart("w" * 4_000)])]
     guessed = to_response(Assembled("y" * 400), body(history), "m").usage
     assert 1_000 <= guessed.input_tokens < 1_100

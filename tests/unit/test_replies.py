@@ -50,6 +50,12 @@ def test_thoughts_are_kept_in_the_log_but_never_sent_again() -> None:
     assert [type(part) for part in load_reply(payload, "m").parts] == [TextPart]
 
 
+def test_tokens_of_a_kind_of_their_own_are_kept_beside_the_reply() -> None:
+    counts = RequestUsage(output_tokens=9, output_reasoning_tokens=7, cache_write_tokens=5)
+    payload = dump_reply(ModelResponse(parts=[TextPart("yes")], usage=counts))
+    assert json.loads(payload) == {"text": "yes", "usage": {"reasoning_tokens": 7, "cache_write_tokens": 5}}
+
+
 def usage(**counts: int) -> RequestUsage:
     return RequestUsage(**counts)
 

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.generated import events
-from fakes.whole_job import COSTS, SECRET, WholeJob, whole_job
+from fakes.sample_events import requested
+from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
-from vulcan.application.trace import LONGEST, Kind, Score, Span, Trace, trace_of
+from vulcan.application.trace import LONGEST, LONGEST_TOLD, Kind, Score, Span, Trace, trace_of
 from vulcan.application.tracing import Pushed, Pusher
+from vulcan.domain.budget import Usage
 from vulcan.domain.errors import NotSent, Refused, VulcanError
 from vulcan.domain.events import JobPaused, Stage, StageStarted
 from vulcan.infrastructure.monitoring.marks import FileMarks
@@ -44,7 +46,9 @@ def test_the_spans_form_one_tree_with_the_times_of_the_log() -> None:
     first, second = named(spans, "generate")
     assert (first.ended - first.began, second.ended - second.began) == (12, 6)
     (shell,) = named(spans, "shell")
-    assert (shell.parent, shell.ended - shell.began) == (first.id, 4)
+    (coder, _) = named(spans, "agent coder")
+    assert (coder.kind, coder.parent, coder.ended - coder.began) == (Kind.AGENT, first.id, 7)
+    assert (shell.parent, shell.ended - shell.began) == (coder.id, 4)
     assert shell.error == "[exit code 1]"
 
 
@@ -58,10 +62,31 @@ def test_a_model_call_shows_only_what_is_new_to_the_agent() -> None:
     assert [span.usage.cost for span in trace().spans if span.kind is Kind.MODEL] == list(COSTS)
 
 
+def test_the_session_is_the_conversation_or_else_the_job() -> None:
+    assert trace().session == "job1"
+    job = WholeJob("job2")
+    job.add(0, requested("Add it", conversation="talk 7"))
+    assert trace_of(job.log, kept(job), Masker()).session == "talk 7"
+
+
 def test_no_secret_is_in_any_span_or_score() -> None:
     assert SECRET in "".join(map(kept(), JOB.blobs.contents))
     assert SECRET not in repr(trace())
     assert "grace" not in repr(trace_of(JOB.log, kept(), Masker(["added it for me"])))
+
+
+def test_a_long_result_is_whole_in_the_tools_span_and_short_where_the_model_is_told_it() -> None:
+    job = WholeJob()
+    key = "generate/1/coder"
+    job.add(0, job.reply(f"{key}/0", "coder", Usage(), tool_calls=calls("read")))
+    job.add(0, job.tool(f"{key}/0/c0", "coder", "read", f"begin{'x' * 20_000}end"))
+    job.add(0, job.reply(f"{key}/1", "coder", Usage(), text="Done."))
+    _, tool, reply, _ = trace_of(job.log, kept(job), Masker()).spans
+    assert len(tool.output) == 20_008
+    (told,) = json.loads(reply.input)
+    assert told["content"].startswith("beginx")
+    assert told["content"].endswith("xend")
+    assert len(told["content"]) < LONGEST_TOLD + 100
 
 
 def test_a_secret_at_the_cut_is_masked_before_the_text_is_cut() -> None:
@@ -122,6 +147,8 @@ def test_any_log_has_a_trace(made: list, whole: bool) -> None:
 
 
 class Sink:
+    latency = None
+
     def __init__(self) -> None:
         self.spans: dict[str, Span] = {}
         self.scores: dict[str, Score] = {}
@@ -136,6 +163,8 @@ class Sink:
         if any(span.name == self.poison for span in spans):
             raise Refused("poison")
         self.spans |= {span.id: span for span in spans}
+
+    def ready(self) -> None: ...
 
     def score(self, trace: Trace, score: Score) -> None:
         self.scores[score.id] = score

@@ -12,7 +12,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric with its samples; `counter` ones only ever grow while jobs are added."""
+    """One metric with its samples; `counter` ones only ever grow while logs do."""
 
     name: str
     help: str
@@ -28,13 +28,13 @@ def metrics_of(stats: Stats) -> list[Metric]:
         _one("vulcan_jobs_judged", "Jobs with a verdict.", stats.judged),
         _one("vulcan_jobs_proven", "Jobs whose newest verdict is proven.", stats.proven),
         _one("vulcan_jobs_proven_at_once", "Jobs proven in their first round.", stats.proven_at_once),
-        _one("vulcan_rounds", "Rounds of work.", stats.rounds),
+        _one("vulcan_rounds", "Rounds of work.", stats.rounds, counter=True),
         _one("vulcan_criteria", "Criteria in newest verdicts.", stats.criteria),
         _one("vulcan_criteria_proven", "Criteria that a test shows.", stats.criteria_proven),
         _one("vulcan_changed_lines", "Changed lines measured.", stats.lines),
         _one("vulcan_changed_lines_covered", "Changed lines that new tests ran.", stats.covered),
         _gates(stats),
-        _one("vulcan_work_seconds", "Time in which a worker was on a job.", stats.seconds, "s"),
+        _one("vulcan_work_seconds", "Time in which a worker was on a job.", stats.seconds, "s", counter=True),
     ]
     tables = {
         "agent": stats.by_agent,
@@ -45,13 +45,15 @@ def metrics_of(stats: Stats) -> list[Metric]:
     return quality + [metric for label, table in tables.items() for metric in _table(label, table)]
 
 
-def _one(name: str, text: str, value: float, unit: str = "1") -> Metric:
-    return Metric(name, text, unit, True, (((), value),))
+def _one(name: str, text: str, value: float, unit: str = "1", *, counter: bool = False) -> Metric:
+    return Metric(name, text, unit, counter, (((), value),))
 
 
-def _metric(name: str, text: str, label: str, values: Mapping[str, float], unit: str = "1") -> Metric:
+def _metric(
+    name: str, text: str, label: str, values: Mapping[str, float], unit: str = "1", *, counter: bool = False
+) -> Metric:
     samples = tuple((((label, key),), value) for key, value in values.items())
-    return Metric(name, text, unit, label != "state", samples)
+    return Metric(name, text, unit, counter, samples)
 
 
 def _gates(stats: Stats) -> Metric:
@@ -60,7 +62,7 @@ def _gates(stats: Stats) -> Metric:
         for gate, count in stats.gates.items()
         for verdict, value in (("passed", count.passed), ("failed", count.failed))
     )
-    return Metric("vulcan_gates", "Gates of newest verdicts.", "1", True, samples)
+    return Metric("vulcan_gates", "Gates of newest verdicts.", "1", counter=False, samples=samples)
 
 
 _COLUMNS = {
@@ -77,6 +79,7 @@ _COLUMNS = {
 
 
 def _table(label: str, table: Table) -> list[Metric]:
+    """One metric a column; a tool's share of a reply gets smaller with each further call of that reply."""
     return [
         _metric(
             f"vulcan_{label}_{column}",
@@ -84,6 +87,7 @@ def _table(label: str, table: Table) -> list[Metric]:
             label,
             {key: float(getattr(spent, column)) for key, spent in table.items()},
             unit,
+            counter=label != "tool" or column == "seconds",
         )
         for column, (words, unit) in _COLUMNS.items()
         if column != "failures" or label == "stage"

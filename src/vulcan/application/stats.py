@@ -109,7 +109,12 @@ def _sum(one: Any, other: Any) -> Any:
 
 def of_jobs(logs: Iterable[Sequence[StoredEvent]]) -> Stats:
     """Figures of many jobs, by their logs."""
-    return reduce(Stats.__add__, map(of_job, logs), Stats())
+    return total(map(of_job, logs))
+
+
+def total(stats: Iterable[Stats]) -> Stats:
+    """The sum of figures."""
+    return reduce(Stats.__add__, stats, Stats())
 
 
 def of_job(log: Sequence[StoredEvent]) -> Stats:

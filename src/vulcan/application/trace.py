@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any
 
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
+from vulcan.application.prompts import prompt_name
 from vulcan.application.stats import reply_key, state_of
 from vulcan.application.timeline import StageRun, Step, Timeline, timeline
 from vulcan.domain.budget import Usage
@@ -25,6 +28,8 @@ from vulcan.domain.job import Ended, Job, Waiting, fold
 
 LONGEST = 64_000
 """Characters of one input or output; more is cut, the log has it whole."""
+LONGEST_TOLD = 8_000
+"""Characters of a tool's result in the input of the model call that was told it; the tool's own span has more."""
 
 
 class Kind(StrEnum):
@@ -32,6 +37,7 @@ class Kind(StrEnum):
 
     JOB = "job"
     STAGE = "stage"
+    AGENT = "agent"
     MODEL = "model"
     TOOL = "tool"
 
@@ -45,6 +51,8 @@ class Span:
         id: 16 hexadecimal digits; `parent` likewise, empty for the job itself.
         input: what went in, as text or JSON; of a model call only what is new since the agent's last one.
         error: why it failed; empty if it did not.
+        reasoning_tokens: those of `usage.output_tokens` that the model thought with, as far as its service tells.
+        cache_write_tokens: likewise those of `usage.input_tokens` that it put into its cache.
     """
 
     final: int
@@ -59,6 +67,8 @@ class Span:
     error: str = ""
     model: str = ""
     usage: Usage = Usage()
+    reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
     prompt: str = ""
     prompt_version: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -81,13 +91,15 @@ class Trace:
 
     Attributes:
         id: 32 hexadecimal digits.
-        session: the conversation that the job belongs to.
+        tags: words to find the trace by: its repository and model.
+        session: the conversation that the job belongs to, or the job itself where it belongs to none.
         end: place in the log up to which this is everything.
     """
 
     id: str
     session: str
     user: str
+    tags: tuple[str, ...]
     spans: tuple[Span, ...]
     scores: tuple[Score, ...]
     end: int
@@ -124,19 +136,28 @@ class _Deriver:
         spans.sort(key=lambda span: span.final)
         request = self._job.request
         user = request.requested_by if request else ""
-        job = self._log[0].job
-        return Trace(self._id("trace", 32), job, self._mask(user), tuple(spans), self._scores(after), end)
+        session = (request.conversation if request else "") or self._log[0].job
+        tags = (PurePath(request.repository).name, request.model) if request else ()
+        return Trace(
+            id=self._id("trace", 32),
+            session=self._mask(session),
+            user=self._mask(user),
+            tags=tuple(self._mask(tag) for tag in tags if tag),
+            spans=tuple(spans),
+            scores=self._scores(after),
+            end=end,
+        )
 
     def _id(self, what: object, digits: int = 16) -> str:
         return hashlib.sha256(f"{self._seed} {what}".encode()).hexdigest()[:digits]
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, longest: int = LONGEST) -> str:
         """Masked before it is cut, since half a secret has no shape."""
         text = self._mask(text.encode(errors="replace").decode())
-        if len(text) <= LONGEST:
+        if len(text) <= longest:
             return text
-        half = LONGEST // 2
-        return f"{text[:half]}\n[{len(text) - LONGEST} characters left out]\n{text[-half:]}"
+        half = longest // 2
+        return f"{text[:half]}\n[{len(text) - longest} characters left out]\n{text[-half:]}"
 
     def _payload(self, digest: str) -> str:
         try:
@@ -150,22 +171,40 @@ class _Deriver:
         end = self._log[-1].seq
         root = self._id("job")
         for run in line.runs:
-            parent = self._id(run.seq)
-            yield from self._calls(run.steps, parent, after)
+            parents = {agent: self._agent_id(run, agent) for agent in _agents(run)}
+            yield from self._calls(run.steps, parents, after)
             if run.closed > after or (whole and not run.closed):
                 yield self._stage(run, root, run.closed or end)
-        yield from self._calls(line.between, root, after)
+                yield from self._agents(run, run.closed or end)
+        yield from self._calls(line.between, defaultdict(lambda: root), after)
         if whole or isinstance(self._job.next_stage(), Ended | Waiting):
             yield self._root(root, end)
 
-    def _calls(self, steps: Sequence[Step], parent: str, after: int) -> Iterator[Span]:
+    def _calls(self, steps: Sequence[Step], parents: Mapping[str, str], after: int) -> Iterator[Span]:
         for step in steps:
             if step.stored.seq <= after:
                 continue
             if isinstance(step.event, ModelReplied):
-                yield self._generation(step, step.event, parent)
+                yield self._generation(step, step.event, parents[step.event.agent])
             elif isinstance(step.event, ToolCalled):
-                yield self._tool(step, step.event, parent)
+                yield self._tool(step, step.event, parents[step.event.agent])
+
+    def _agent_id(self, run: StageRun, agent: str) -> str:
+        return self._id(f"{run.seq} {agent}")
+
+    def _agents(self, run: StageRun, final: int) -> Iterator[Span]:
+        """What each agent did in a stage, around its model and tool calls."""
+        for agent, steps in _agents(run).items():
+            yield Span(
+                final=final,
+                id=self._agent_id(run, agent),
+                parent=self._id(run.seq),
+                name=f"agent {agent}",
+                kind=Kind.AGENT,
+                began=steps[0].began,
+                ended=max(step.stored.at for step in steps),
+                metadata={"agent": agent},
+            )
 
     def _root(self, identity: str, end: int) -> Span:
         job, request = self._job, self._job.request
@@ -216,6 +255,7 @@ class _Deriver:
 
     def _generation(self, step: Step, event: ModelReplied, parent: str) -> Span:
         reply = self._payload(event.payload)
+        counts = _counts(reply)
         return Span(
             final=step.stored.seq,
             id=self._id(step.stored.seq),
@@ -228,7 +268,9 @@ class _Deriver:
             output=self._text(reply),
             model=self._mask(event.model),
             usage=event.usage,
-            prompt=f"vulcan-{event.agent.replace(' ', '-')}",
+            reasoning_tokens=counts.get("reasoning_tokens", 0),
+            cache_write_tokens=counts.get("cache_write_tokens", 0),
+            prompt=prompt_name(event.agent),
             prompt_version=event.prompt,
             metadata={"key": self._mask(event.key), **_billing(event.usage)},
         )
@@ -239,7 +281,7 @@ class _Deriver:
         before = f"{turn[0]}/{int(turn[2]) - 1}" if turn[2].isdecimal() else ""
         calls = self._results.get(before)
         if calls:
-            told = [{"role": "tool", "name": c.tool, "content": self._payload(c.payload)} for c in calls]
+            told = [{"role": "tool", "name": c.tool, "content": self._result(c)} for c in calls]
             return json.dumps(told, ensure_ascii=False)
         if turn[2] != "0":
             return ""
@@ -248,6 +290,9 @@ class _Deriver:
         if job.requirement and not event.key.startswith(Stage.ANALYZE.value):
             data["criteria"] = {c.id: c.text for c in job.requirement.criteria}
         return json.dumps([{"role": "user", "content": data}], ensure_ascii=False)
+
+    def _result(self, call: ToolCalled) -> str:
+        return self._text(self._payload(call.payload), LONGEST_TOLD)
 
     def _tool(self, step: Step, event: ToolCalled, parent: str) -> Span:
         result = self._payload(event.payload)
@@ -293,6 +338,24 @@ def _billing(usage: Usage) -> dict[str, str]:
     told = {"credits": str(usage.credits) if usage.credits else ""}
     told["tokens"] = "estimated" if usage.estimated else ""
     return {name: value for name, value in told.items() if value}
+
+
+def _agents(run: StageRun) -> dict[str, list[Step]]:
+    """The steps of a stage by the agent that took them."""
+    agents: dict[str, list[Step]] = {}
+    for step in run.steps:
+        if isinstance(step.event, ModelReplied | ToolCalled):
+            agents.setdefault(step.event.agent, []).append(step)
+    return agents
+
+
+def _counts(reply: str) -> dict[str, int]:
+    """Tokens of a kind of their own that the reply's payload tells."""
+    try:
+        counts = json.loads(reply)["usage"]
+        return {name: int(count) for name, count in counts.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _results(log: Sequence[StoredEvent]) -> dict[str, list[ToolCalled]]:

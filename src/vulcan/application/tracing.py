@@ -22,6 +22,12 @@ CHARACTERS_AT_ONCE = 2_000_000
 class TraceSink(Protocol):
     """Where traces go. Sending what is there already changes nothing."""
 
+    latency: float | None
+    """Seconds that the receiver took for its newest answer; None before the first one."""
+
+    def ready(self) -> None:
+        """Ask the receiver whether it is there; raises `NotSent` where it does not say yes."""
+
     def send(self, trace: Trace, spans: Sequence[Span]) -> None:
         """Deliver spans; on return the receiver has acknowledged them.
 
@@ -58,6 +64,15 @@ class Pusher:
 
     def __init__(self, sink: TraceSink, marks: Marks, kept: Callable[[str], str], mask: Masker) -> None:
         self._sink, self._marks, self._kept, self._mask = sink, marks, kept, mask
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds that the receiver took for its newest answer; None before the first one."""
+        return self._sink.latency
+
+    def ready(self) -> None:
+        """Ask the receiver whether it is there; raises `NotSent` where it does not say yes."""
+        self._sink.ready()
 
     def push(self, log: Sequence[StoredEvent], *, whole: bool = False) -> Pushed:
         """Send what was not sent yet; with `whole` also what still goes on.

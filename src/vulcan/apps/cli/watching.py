@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from vulcan.domain.errors import NotSent, UserError
 
 if TYPE_CHECKING:
     from vulcan.application.stats import Stats, Table
+    from vulcan.bootstrap import Vulcan
 
 
 @click.command()
@@ -23,13 +25,21 @@ if TYPE_CHECKING:
 @click.option("--prometheus", is_flag=True, help="Prometheus's text format, for a node exporter's folder.")
 @click.option("--json", "as_json", is_flag=True, help="All figures for machines.")
 @click.option("--send", is_flag=True, help="Send them to the OpenTelemetry collector (OTLP over HTTP).")
-def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool) -> None:
+@click.option(
+    "--serve",
+    metavar="[HOST:]PORT",
+    help="Let a Prometheus server fetch the figures of all jobs at /metrics.",
+)
+def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool, serve: str | None) -> None:
     """Show quality, speed and cost of JOBS (default: all), by agent, model, stage and tool."""
     from vulcan.application.metrics import prometheus_text
     from vulcan.application.stats import of_jobs
     from vulcan.domain.codec import encode
 
     vulcan = open_vulcan()
+    if serve is not None:
+        _serve(vulcan, serve, jobs)
+        return
     chosen = [vulcan.desk.find(job) for job in jobs] or vulcan.store.jobs()
     logs = [vulcan.store.read(job) for job in chosen]
     figures = of_jobs(logs)
@@ -43,6 +53,14 @@ def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool)
         click.echo(json.dumps(tables | {"coverage": figures.coverage}))
     else:
         _show(figures)
+
+
+def _serve(vulcan: Vulcan, address: str, jobs: tuple[str, ...]) -> None:
+    if jobs:
+        raise UserError("--serve is for all jobs", hint=f"Leave out {' '.join(jobs)}.")
+    with vulcan.metrics_endpoint(address) as endpoint, contextlib.suppress(KeyboardInterrupt):
+        click.echo(f"figures of all jobs at {endpoint.url} until Ctrl-C")
+        endpoint.serve()
 
 
 def _plain(value: Any, encode: Any) -> Any:

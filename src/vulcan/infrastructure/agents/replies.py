@@ -28,11 +28,17 @@ def dump_reply(response: ModelResponse) -> str:
             calls.append({"id": identity, "name": part.tool_name, "arguments": part.args})
     text = "".join(p.content for p in response.parts if isinstance(p, TextPart))
     thinking = "".join(p.content for p in response.parts if isinstance(p, ThinkingPart))
+    usage = response.usage
+    counts = {
+        "reasoning_tokens": usage.output_reasoning_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+    }
     data = {
         "text": text,
         "thinking": thinking,
         "tool_calls": calls,
         "service": response.provider_details,
+        "usage": {name: count for name, count in counts.items() if count},
     }
     return json.dumps({key: value for key, value in data.items() if value}, ensure_ascii=False)
 

@@ -332,10 +332,12 @@ def _usage(reply: Assembled, body: dict[str, Any]) -> RequestUsage:
     usage = reply.usage
     if usage:
         details = usage.get("prompt_tokens_details") or {}
+        made = usage.get("completion_tokens_details") or {}
         return RequestUsage(
             input_tokens=usage.get("prompt_tokens") or 0,
             cache_read_tokens=details.get("cached_tokens") or 0,
             output_tokens=usage.get("completion_tokens") or 0,
+            output_reasoning_tokens=made.get("reasoning_tokens") or 0,
         )
     sent = len(json.dumps([body["messages"], body.get("tools")]))
     received = len(reply.content) + sum(len(c["arguments"]) for c in reply.calls.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from vulcan import __version__
+from vulcan.application.prompts import FROM_LANGFUSE
 from vulcan.application.trace import Kind, Score, Span, Trace
 from vulcan.domain.errors import NotSent, Refused, UserError
 from vulcan.infrastructure.monitoring.http import request
@@ -51,6 +53,11 @@ class LangfuseSink:
         pair = f"{access.public_key}:{access.secret_key}".encode()
         self._headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         self._host = f"Langfuse at {access.base_url}"
+        self.latency: float | None = None
+
+    def ready(self) -> None:
+        """Ask for the server's version."""
+        _ = self.server_version
 
     @cached_property
     def server_version(self) -> str:
@@ -103,18 +110,28 @@ class LangfuseSink:
 
     def _request(self, path: str, headers: dict[str, str], body: bytes | None = None) -> bytes:
         url = self._access.base_url.rstrip("/") + path
-        return request(url, self._headers | headers, self._access.timeout, body, receiver=self._host)
+        began = time.monotonic()
+        answer = request(url, self._headers | headers, self._access.timeout, body, receiver=self._host)
+        self.latency = time.monotonic() - began
+        return answer
 
 
 # ---------------------------------------------------------------------------------------------- mapping
 
-_TYPES = {Kind.JOB: "span", Kind.STAGE: "span", Kind.MODEL: "generation", Kind.TOOL: "tool"}
+_TYPES = {
+    Kind.JOB: "span",
+    Kind.STAGE: "span",
+    Kind.AGENT: "agent",
+    Kind.MODEL: "generation",
+    Kind.TOOL: "tool",
+}
 
 
 def attributes_of(trace: Trace, span: Span, environment: str) -> Attributes:
     """A span in Langfuse's own words, which have precedence on the server over all others."""
     values: Attributes = {
         "langfuse.trace.name": "vulcan job",
+        "langfuse.trace.tags": trace.tags,
         "session.id": trace.session,
         "user.id": trace.user,
         "langfuse.environment": environment,
@@ -135,14 +152,9 @@ def attributes_of(trace: Trace, span: Span, environment: str) -> Attributes:
 
 def _of_a_model(span: Span) -> Attributes:
     usage = span.usage
-    details = {
-        "input": usage.input_tokens - usage.cached_tokens,
-        "input_cached_tokens": usage.cached_tokens,
-        "output": usage.output_tokens,
-    }
     values: Attributes = {
         "langfuse.observation.model.name": span.model,
-        "langfuse.observation.usage_details": json.dumps(details),
+        "langfuse.observation.usage_details": json.dumps(_tokens(span)),
         "langfuse.observation.prompt.name": span.prompt,
     }
     if usage.cost is None:  # then the server's own price list may know
@@ -151,9 +163,29 @@ def _of_a_model(span: Span) -> Attributes:
         values["langfuse.observation.cost_details"] = json.dumps({"total": usage.cost})
     if span.prompt_version:
         values["langfuse.observation.metadata.prompt_version"] = span.prompt_version
-    if span.prompt_version.isdecimal():
-        values["langfuse.observation.prompt.version"] = int(span.prompt_version)
+    managed = span.prompt_version.removeprefix(FROM_LANGFUSE)
+    if (
+        managed != span.prompt_version and managed.isdecimal()
+    ):  # a packaged one's number is none of the server's
+        values["langfuse.observation.prompt.version"] = int(managed)
     return values
+
+
+def _tokens(span: Span) -> dict[str, int]:
+    """Parts that the server sums: what is counted in a part of its own is taken out of the whole."""
+    usage = span.usage
+    fresh = usage.input_tokens - usage.cached_tokens
+    written, thought = min(span.cache_write_tokens, fresh), min(span.reasoning_tokens, usage.output_tokens)
+    details = {
+        "input": fresh - written,
+        "input_cached_tokens": usage.cached_tokens,
+        "output": usage.output_tokens - thought,
+    }
+    return details | {
+        name: count
+        for name, count in (("input_cache_creation", written), ("output_reasoning_tokens", thought))
+        if count > 0
+    }
 
 
 def _encoding() -> ModuleType:

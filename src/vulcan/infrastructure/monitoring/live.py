@@ -5,15 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from vulcan.domain.errors import NotSent, VulcanError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vulcan.application.ports import StoredEvent
     from vulcan.application.tracing import Pusher
 
 LONGEST_PAUSE = 30.0
+QUICK = 0.5
+"""Seconds for an answer above which a server is not waited for at the end."""
+SHARE, LONGEST_GAP = 20, 5.0
+"""Sending takes at most every twentieth second of a processor, as long as it comes about every five seconds."""
 
 
 class LiveTraces:
@@ -22,18 +29,18 @@ class LiveTraces:
     Args:
         pusher: sends the job's log; used by the thread alone.
         interval: seconds between two sendings, which gather what happened meanwhile.
-        deadline: seconds that `close` waits at most for the rest to be sent.
+        grace: seconds that `close` waits at most for the rest to be sent.
     """
 
-    def __init__(self, pusher: Pusher, *, interval: float = 1.0, deadline: float = 2.0) -> None:
-        self._pusher, self._interval, self._deadline = pusher, interval, deadline
+    def __init__(self, pusher: Pusher, *, interval: float = 1.0, grace: float = 1.0) -> None:
+        self._pusher, self._interval, self._grace = pusher, interval, grace
         self._news: deque[StoredEvent] = deque()
         self._log: list[StoredEvent] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self._begin = threading.Lock()
         self._begun = False
-        self._sending_since = float("inf")
+        self._waiting_since = float("inf")
         self.trouble = ""
         """Why not everything is sent; empty if it is."""
 
@@ -49,43 +56,52 @@ class LiveTraces:
     def close(self) -> str:
         """Let the rest be sent, for a moment at most; returns why not all of it was, or an empty text.
 
-        A server that failed just now is not waited for at all, and one that hangs already not once more.
+        Only a server that answers is waited for: not one that failed just now or was slow to answer, and one that
+        hangs no longer than it already did. The log has what is missing.
         """
         self._closing.set()
         if not self._begun:
             return ""
-        if not self.trouble:
-            hangs = max(0.0, time.monotonic() - self._sending_since)
-            self._thread.join(max(0.0, self._deadline - hangs))
+        if not self.trouble and (self._pusher.latency or 0.0) <= QUICK:
+            hangs = max(0.0, time.monotonic() - self._waiting_since)
+            self._thread.join(max(0.0, self._grace - hangs))
         if self._thread.is_alive() and not self.trouble:
             return "the server does not answer in time"
         return self.trouble
 
     def _run(self) -> None:
-        pause = self._interval
-        while True:
-            last = self._closing.wait(pause)
+        pause = 0.0
+        for work in chain([self._pusher.ready], repeat(self._send)):
+            last = self._closing.wait(pause) and work == self._send
             try:
-                self._send()
+                spent = self._do(work)
             except NotSent as error:
-                self._sending_since = float("inf")
                 self.trouble = error.message
                 if last or not error.again:
                     return
-                pause = max(error.wait, min(2 * pause, LONGEST_PAUSE))
+                pause = max(error.wait, min(2 * (pause or self._interval), LONGEST_PAUSE))
             except VulcanError as error:  # the SDK or a blob is missing, a mark can't be written
                 self.trouble = error.message
                 return
             else:
-                self.trouble, pause = "", self._interval
+                self.trouble = ""
+                pause = max(self._interval, min(SHARE * spent, LONGEST_GAP))
                 if last and not self._news:
                     return
+
+    def _do(self, work: Callable[[], object]) -> float:
+        """Do what may hang; returns the seconds of a processor that it took."""
+        before = time.thread_time()
+        self._waiting_since = time.monotonic()
+        try:
+            work()
+        finally:
+            self._waiting_since = float("inf")
+        return time.thread_time() - before
 
     def _send(self) -> None:
         while self._news:
             stored = self._news.popleft()
             if stored.seq == len(self._log) + 1:
                 self._log.append(stored)
-        self._sending_since = time.monotonic()
         self._pusher.push(self._log)
-        self._sending_since = float("inf")

@@ -28,6 +28,9 @@ _INSERT = """
 _LINKS = """
     SELECT id, job, seq, at, name, version, payload, blob, digest FROM events WHERE id >= ? ORDER BY id
 """
+_CHANGED = """
+    SELECT job, max(id) FROM events WHERE id > ? GROUP BY job ORDER BY min(id)
+"""
 _FILE_MODE = 0o600
 
 _FOLDER_HINT = "Point VULCAN_HOME at a folder that you own and that can be written."
@@ -113,6 +116,12 @@ class SqliteEventStore:
                     yield stored
                 if not news:
                     yield None
+
+    def changed(self, after: int) -> tuple[int, list[str]]:
+        """The place of the newest event over all jobs, and the jobs with events above place `after`, oldest first."""
+        with self._lock, self._translated():
+            rows = self._connection.execute(_CHANGED, (after,)).fetchall()
+        return max([after, *(newest for _, newest in rows)]), [job for job, _ in rows]
 
     def chain(self) -> Chain:
         """The chain over all jobs' events as it is now."""
