@@ -226,7 +226,8 @@ class Vulcan:
         from vulcan.infrastructure.llm.dust.access import DustAccess
 
         dust = self.settings.dust
-        return DustAccess(dust.workspace, dust.url, dust.api_key, dust.messages_per_minute)
+        shared = self.settings.state_dir / "limits"
+        return DustAccess(dust.workspace, dust.url, dust.api_key, dust.messages_per_minute, shared)
 
     async def models(self) -> Listing:
         """What models are reachable."""

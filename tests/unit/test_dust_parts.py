@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -52,6 +55,36 @@ def test_a_hit_limit_holds_everybody() -> None:
 def test_a_workspace_has_one_limiter() -> None:
     assert limiter_of("u", "w", 60) is limiter_of("u", "w", 60)
     assert limiter_of("u", "w", 60) is not limiter_of("u", "other", 60)
+
+
+def test_processes_that_share_a_folder_share_the_limit(tmp_path: Path) -> None:
+    one, other = Limiter(60, tmp_path / "x" / "limit"), Limiter(60, tmp_path / "x" / "limit")
+    waits = [limiter.reserve(1e9) for _ in range(40) for limiter in (one, other)]
+    assert waits[:60] == [0.0] * 60
+    assert waits[-1] == pytest.approx(20)
+    other.hold(100, 1e9)
+    assert one.reserve(1e9 + 50) == pytest.approx(50)
+
+
+@pytest.mark.parametrize("damage", ["", "no json", "[1]", "[1, 99e9, 99e9]", '["a", "b", "c"]'])
+def test_a_damaged_limit_starts_anew(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "limit"
+    file.write_text(damage)
+    limiter = Limiter(60, file)
+    assert limiter.reserve(1e9) == 0
+    assert limiter.reserve(1e9) == 0
+
+
+def test_many_processes_at_once_lose_no_message_of_the_limit(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from vulcan.infrastructure.llm.dust.limiter import Limiter\n"
+        "limiter = Limiter(60, Path(sys.argv[1]))\n"
+        "for _ in range(50): limiter.reserve(1e9)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "limit")]
+    for process in [subprocess.Popen(command) for _ in range(4)]:
+        assert process.wait(timeout=30) == 0
+    assert Limiter(60, tmp_path / "limit").reserve(1e9) == pytest.approx(141)
 
 
 # ------------------------------------------------------------------------------------------- events

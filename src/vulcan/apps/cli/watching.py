@@ -115,8 +115,9 @@ def verify_log(file: Path | None) -> None:
     """Find lines of the log, or of the exported FILE, that were edited, removed or moved. Exits with 1 if there are."""
     from vulcan.application.audit import verify, verify_export
 
-    chain = open_vulcan().store.chain()
-    breaches = verify(chain)
+    vulcan = open_vulcan()
+    chain, talks = vulcan.store.chain(), vulcan.conversations.chain()
+    breaches = verify(chain) + verify(talks)
     if file is not None:
         with file.open(encoding="utf-8", errors="replace") as lines:
             breaches += verify_export(lines, chain)
@@ -129,6 +130,8 @@ def verify_log(file: Path | None) -> None:
         sys.exit(ExitCode.FAILED)
     older = f"; {chain.older} older ones are from before there was a chain" if chain.older else ""
     click.echo(f"the log is whole: {chain.length} events, head {chain.head[:16] or 'none'}{older}")
+    if talks.length:
+        click.echo(f"so are the conversations: {talks.length} events, head {talks.head[:16]}")
 
 
 @audit.command("export")

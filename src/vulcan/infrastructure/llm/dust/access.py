@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from vulcan.domain.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
 class DustAccess:
-    """A workspace and a key for it; the key is never shown."""
+    """A workspace and a key for it; the key is never shown. `shared` is a folder for the limit of all processes."""
 
     workspace: str = ""
     url: str = "https://dust.tt"
     api_key: str = field(default="", repr=False)
     messages_per_minute: int = 60
+    shared: Path | None = None
 
     def checked(self) -> DustAccess:
         """Itself, if it is complete.

@@ -61,7 +61,7 @@ class DustModel(Model):
         super().__init__(profile={"supports_inline_system_prompts": True})
         self._name, self._access, self._reuse = name, access.checked(), reuse
         self._patience = patience or Patience()
-        self._limiter = limiter_of(access.url, access.workspace, access.messages_per_minute)
+        self._limiter = limiter_of(access.url, access.workspace, access.messages_per_minute, access.shared)
         self._conversations, self._credits = Conversations(), Credits()
         self._agent = ""
 
