@@ -23,11 +23,15 @@ Span = dict[str, Any]
 
 
 class LangfuseServer:
-    """`fault` may be set at any time: a status, `slow`, `cut`, or a function of the request's path and body."""
+    """`fault` may be set at any time: a status, `slow`, `cut`, or a function of the request's path and body.
+
+    The health endpoint has no faults, unless `sick` is set. Every answer takes `delay` seconds.
+    """
 
     def __init__(self, version: str = "4.16.0") -> None:
         self.version = version
         self.fault: int | str | Callable[[str, bytes], int] = 0
+        self.sick, self.delay = False, 0.0
         self.headers: dict[str, str] = {}
         self.spans: dict[str, Span] = {}
         self.scores: dict[str, dict[str, Any]] = {}
@@ -84,15 +88,19 @@ class LangfuseServer:
 
     def _answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         fault = self.fault(path, body) if callable(self.fault) else self.fault
-        if path.endswith("/health"):
-            return 200, json.dumps({"status": "OK", "version": self.version}).encode()
-        self.posts += 1
+        self._released.wait(self.delay)
+        health = path.endswith("/health")
+        if health and not self.sick:
+            fault = 0
+        self.posts += not health
         if fault == "slow":
             self._released.wait(60)
         if fault == "cut":
             return -1, b""
         if isinstance(fault, int) and fault:
             return fault, b"as ordered"
+        if health:
+            return 200, json.dumps({"status": "OK", "version": self.version}).encode()
         with self._lock:
             self.headers = headers
             return 200, self._keep(path, body)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vulcan.application.masking import MASK, Masker, secrets_of
+from vulcan.application.masking import _SIGNS, MASK, Masker, secrets_of
+from vulcan.application.secrets import PATTERNS
 
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+IB/AAK=\nabc\n-----END RSA PRIVATE KEY-----"
 
@@ -50,6 +52,34 @@ def test_secrets_go(text: str, secret: str) -> None:
 )
 def test_plain_text_stays(text: str) -> None:
     assert Masker(["short"])(text) == text
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+@given(st.data())
+def test_whatever_a_pattern_finds_is_found_behind_its_sign(name: str, data: st.DataObject) -> None:
+    pattern = re.compile(PATTERNS[name])
+    found = data.draw(st.from_regex(pattern, fullmatch=True))
+    assert any(sign in found for sign in _SIGNS[name])
+    masked = Masker()(f"x {found} y")
+    assert MASK in masked
+    assert not pattern.search(masked)
+
+
+NAMES = [
+    "api_key",
+    "API-Key",
+    "access_key",
+    "\u212aey token",
+    "to\u212aen",
+    "\u017fecret",
+    "PASSWD",
+    "Authorization",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_known_however_it_is_written(name: str) -> None:
+    assert "hunter2222" not in Masker()(f"{name}: hunter2222")
 
 
 @given(st.text(min_size=8, max_size=20), st.text(max_size=20), st.text(max_size=20))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from vulcan.application.secrets import PATTERNS
 
@@ -13,13 +14,41 @@ SHORTEST = 8
 
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
 _BLOCK = r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]*"
+_SHAPES = PATTERNS | {"private key": _BLOCK}
 _AFTER_NAME = (
     r"(?i:(?<![A-Za-z])(?:[a-z0-9_-]*(?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d)|authorization))"
     r"(?:\\?[\"'])?\s*[:=]\s*(?:\\?[\"'])?(?i:(?:bearer|basic)\s+)?"
 )
 _VALUE = r"[^\s\"'\\,;&]{8,}"
-_SHAPES = re.compile("|".join([_BLOCK, *(p for name, p in PATTERNS.items() if name != "private key")]))
 _ASSIGNED = re.compile(f"({_AFTER_NAME}){_VALUE}")
+
+# What a text must hold for a pattern to match: looking for it takes a hundredth of the pattern's time.
+_SIGNS = {
+    "private key": ("PRIVATE KEY-----",),
+    "AWS access key": ("AKIA", "ASIA"),
+    "GitHub token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    "OpenAI or Anthropic key": ("sk-",),
+    "Slack token": ("xox",),
+    "Google API key": ("AIza",),
+    "JSON web token": ("eyJ",),
+    "password in a URL": ("://",),
+}
+_NAME_SIGNS = ("key", "token", "secret", "passw", "author")
+
+
+@cache
+def _shapes(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(_SHAPES[name] for name in names))
+
+
+def _without_shapes(text: str) -> str:
+    names = tuple(n for n in _SHAPES if any(sign in text for sign in _SIGNS.get(n, ("",))))
+    return _shapes(names).sub(MASK, text) if names else text
+
+
+def _without_assigned(text: str) -> str:
+    folded = text.casefold()
+    return _ASSIGNED.sub(rf"\1{MASK}", text) if any(sign in folded for sign in _NAME_SIGNS) else text
 
 
 class Masker:
@@ -37,7 +66,7 @@ class Masker:
         """The text with its secrets replaced; JSON stays JSON."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        return _ASSIGNED.sub(rf"\1{MASK}", _SHAPES.sub(MASK, text))
+        return _without_assigned(_without_shapes(text))
 
 
 def secrets_of(environ: Mapping[str, str]) -> list[str]:

@@ -128,6 +128,7 @@ class _Deriver:
         first = log[0]
         self._seed = f"{first.job} {first.at!r}"
         self._results = _results(log)
+        self._masked: dict[str, str] = {}
 
     def trace(self, after: int, *, whole: bool) -> Trace:
         end = self._log[-1].seq
@@ -151,13 +152,18 @@ class _Deriver:
     def _id(self, what: object, digits: int = 16) -> str:
         return hashlib.sha256(f"{self._seed} {what}".encode()).hexdigest()[:digits]
 
-    def _text(self, text: str, longest: int = LONGEST) -> str:
+    def _text(self, text: str) -> str:
         """Masked before it is cut, since half a secret has no shape."""
-        text = self._mask(text.encode(errors="replace").decode())
-        if len(text) <= longest:
-            return text
-        half = longest // 2
-        return f"{text[:half]}\n[{len(text) - longest} characters left out]\n{text[-half:]}"
+        return _cut(self._clean(text), LONGEST)
+
+    def _clean(self, text: str) -> str:
+        return self._mask(text.encode(errors="replace").decode())
+
+    def _result(self, call: ToolCalled) -> str:
+        """What a tool gave, masked, which takes the most of all time here: once for the two spans that show it."""
+        if call.payload not in self._masked:
+            self._masked[call.payload] = self._clean(self._payload(call.payload))
+        return self._masked[call.payload]
 
     def _payload(self, digest: str) -> str:
         try:
@@ -264,7 +270,7 @@ class _Deriver:
             kind=Kind.MODEL,
             began=step.began,
             ended=step.stored.at,
-            input=self._text(self._new_messages(event)),
+            input=_cut(self._new_messages(event), LONGEST),
             output=self._text(reply),
             model=self._mask(event.model),
             usage=event.usage,
@@ -276,26 +282,26 @@ class _Deriver:
         )
 
     def _new_messages(self, event: ModelReplied) -> str:
-        """What the model was told since its last turn: results of its calls, or at first the job's data."""
+        """What the model was told since its last turn, masked: results of its calls, or at first the job's data."""
         turn = event.key.rpartition("/")
         before = f"{turn[0]}/{int(turn[2]) - 1}" if turn[2].isdecimal() else ""
         calls = self._results.get(before)
         if calls:
-            told = [{"role": "tool", "name": c.tool, "content": self._result(c)} for c in calls]
+            told = [
+                {"role": "tool", "name": c.tool, "content": _cut(self._result(c), LONGEST_TOLD)}
+                for c in calls
+            ]
             return json.dumps(told, ensure_ascii=False)
         if turn[2] != "0":
             return ""
         job = self._job
-        data: dict[str, Any] = {"instruction": job.request.instruction if job.request else ""}
+        data: dict[str, Any] = {"instruction": self._clean(job.request.instruction if job.request else "")}
         if job.requirement and not event.key.startswith(Stage.ANALYZE.value):
-            data["criteria"] = {c.id: c.text for c in job.requirement.criteria}
+            data["criteria"] = {c.id: self._clean(c.text) for c in job.requirement.criteria}
         return json.dumps([{"role": "user", "content": data}], ensure_ascii=False)
 
-    def _result(self, call: ToolCalled) -> str:
-        return self._text(self._payload(call.payload), LONGEST_TOLD)
-
     def _tool(self, step: Step, event: ToolCalled, parent: str) -> Span:
-        result = self._payload(event.payload)
+        result = self._result(event)
         failed = result.startswith(("Error:", "[exit code", "[stopped"))
         return Span(
             final=step.stored.seq,
@@ -306,8 +312,8 @@ class _Deriver:
             began=step.began,
             ended=step.stored.at,
             input=self._text(event.summary),
-            output=self._text(result),
-            error=self._text(result.split("\n", 1)[0][:200]) if failed else "",
+            output=_cut(result, LONGEST),
+            error=result.split("\n", 1)[0][:200] if failed else "",
             metadata={"agent": event.agent, "key": self._mask(event.key)},
         )
 
@@ -338,6 +344,13 @@ def _billing(usage: Usage) -> dict[str, str]:
     told = {"credits": str(usage.credits) if usage.credits else ""}
     told["tokens"] = "estimated" if usage.estimated else ""
     return {name: value for name, value in told.items() if value}
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]}\n[{len(text) - longest} characters left out]\n{text[-half:]}"
 
 
 def _agents(run: StageRun) -> dict[str, list[Step]]:

@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -53,15 +52,11 @@ class LangfuseSink:
         pair = f"{access.public_key}:{access.secret_key}".encode()
         self._headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         self._host = f"Langfuse at {access.base_url}"
+        self._asked = False
         self.latency: float | None = None
 
     def ready(self) -> None:
-        """Ask for the server's version."""
-        _ = self.server_version
-
-    @cached_property
-    def server_version(self) -> str:
-        """The server's version; raises `NotSent` where it does not answer or is too old."""
+        """Ask for the server's version; raises `NotSent` where it does not answer or is too old."""
         answer = self._request("/api/public/health", {})
         try:
             version = str(json.loads(answer)["version"])
@@ -74,11 +69,12 @@ class LangfuseSink:
             raise NotSent(
                 f"{self._host} has version {version}", hint="Vulcan needs 3.22 or newer.", again=False
             )
-        return version
+        self._asked = True
 
     def send(self, trace: Trace, spans: Sequence[Span]) -> None:
         """Deliver spans; returns once the server has them."""
-        _ = self.server_version
+        if not self._asked:
+            self.ready()
         encoding = _encoding()
         marked = [(span, attributes_of(trace, span, self._access.environment)) for span in spans]
         body = encoding.encoder(self._access.public_key).encode(trace, marked)
@@ -95,7 +91,8 @@ class LangfuseSink:
 
     def score(self, trace: Trace, score: Score) -> None:
         """Deliver one score, by the one form that servers of every version take."""
-        _ = self.server_version
+        if not self._asked:
+            self.ready()
         body = {
             "id": score.id,
             "traceId": trace.id,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from vulcan.domain.errors import NotSent, VulcanError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vulcan.application.ports import StoredEvent
     from vulcan.application.tracing import Pusher
 
@@ -41,6 +38,7 @@ class LiveTraces:
         self._begin = threading.Lock()
         self._begun = False
         self._waiting_since = float("inf")
+        self._well = False
         self.trouble = ""
         """Why not everything is sent; empty if it is."""
 
@@ -71,10 +69,10 @@ class LiveTraces:
 
     def _run(self) -> None:
         pause = 0.0
-        for work in chain([self._pusher.ready], repeat(self._send)):
-            last = self._closing.wait(pause) and work == self._send
+        while True:
+            last = self._closing.wait(pause)
             try:
-                spent = self._do(work)
+                spent = self._attempt()
             except NotSent as error:
                 self.trouble = error.message
                 if last or not error.again:
@@ -89,14 +87,21 @@ class LiveTraces:
                 if last and not self._news:
                     return
 
-    def _do(self, work: Callable[[], object]) -> float:
-        """Do what may hang; returns the seconds of a processor that it took."""
+    def _attempt(self) -> float:
+        """Send what is new; returns the seconds of a processor that it took.
+
+        A server that is not known to be well is asked first: that costs little, gathering spans for nobody does not.
+        """
         before = time.thread_time()
         self._waiting_since = time.monotonic()
+        well, self._well = self._well, False
         try:
-            work()
+            if not well:
+                self._pusher.ready()
+            self._send()
         finally:
             self._waiting_since = float("inf")
+        self._well = True
         return time.thread_time() - before
 
     def _send(self) -> None:
