@@ -77,7 +77,6 @@ class LiveView:
 
         self._job = Job()
         self._activity = ""
-        self._started = time.time()
         self._console = Console(highlight=False)
         self._live = Live(
             get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True
@@ -98,7 +97,9 @@ class LiveView:
         from rich.spinner import Spinner
         from rich.text import Text
 
-        status = Text(BETWEEN.join(status_parts(self._job, time.time() - self._started)), style="bold")
+        status = Text(
+            BETWEEN.join(status_parts(self._job, self._job.seconds_worked(time.time()))), style="bold"
+        )
         if self._activity:
             status.append(f"\n  {self._activity}", style="dim")
         return Columns([Spinner("dots"), status])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,6 +10,14 @@ from rich.text import Text
 
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.status import activity_after, line_of
+from vulcan.domain.events import (
+    ApprovalRequested,
+    ClarificationRequested,
+    ConfirmationRequested,
+    JobFinished,
+    RequirementsAnalyzed,
+    RequirementsEdited,
+)
 
 if TYPE_CHECKING:
     from vulcan.application.converse.talk import Reply
@@ -31,12 +38,15 @@ _MARKS = (
 )
 
 
+_TOLD = (ConfirmationRequested, ClarificationRequested, ApprovalRequested, JobFinished, RequirementsEdited)
+
+
 class TerminalScreen:
     """Prints with Rich; jobs' lines stand behind a bar, people's after a mark."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._begun = ""
+        self._begun = self._answer = ""
         self._activity: dict[str, str] = {}
 
     @property
@@ -59,25 +69,28 @@ class TerminalScreen:
     def reply(self, reply: Reply) -> None:
         """Print the answer, unless its fragments were it."""
         self.end_line()
+        self._answer = reply.text
         if reply.form == "diff":
             self._diff(reply.text, reply.job)
         elif reply.text and not reply.shown:
             self._prose(reply.text)
 
     def event(self, stored: StoredEvent, job: Job) -> None:
-        """Print the event's line."""
-        del job
+        """Print the event's line, unless an answer or `turn` says the same."""
         self._activity[stored.job] = activity_after(stored, self._activity.get(stored.job, ""))
         words, style = line_of(stored)
-        if words:
+        listed = isinstance(stored.event, RequirementsAnalyzed) and job.request and job.request.confirm
+        if words and not listed and not isinstance(stored.event, _TOLD):
             width = max(8, self._console.width - len(BAR))
             for line in Text(words, style=style).wrap(self._console, width):
                 self._console.print(Text(BAR, style="dim") + line)
 
     def turn(self, job: str, text: str) -> None:
-        """Print what can be done now; its first line stands out."""
+        """Print what can be done now, unless the answer just said it; its first line stands out."""
         del job
         first, _, rest = text.partition("\n")
+        if rest and self._answer.endswith(rest):
+            return
         self._console.print(Text(f"\n{safe(first)}", style="bold yellow"))
         if rest:
             self._prose(rest)
@@ -94,9 +107,9 @@ class TerminalScreen:
         """A word of Vulcan's own about the chat."""
         self._console.print(Text(safe(text), style="dim"))
 
-    def header(self, title: str, facts: Iterable[str], hint: str) -> None:
+    def header(self, title: str, facts: str, hint: str) -> None:
         """Where one is."""
-        self._console.print(Text(title, style="bold cyan"), Text(safe(" · ".join(facts))))
+        self._console.print(Text.assemble((title, "bold cyan"), "  ", safe(facts)))
         self.note(hint)
 
     def end_line(self) -> None:

@@ -35,7 +35,7 @@ PATIENCE = 10.0
 SHOWN = 6
 """Messages of a resumed conversation that are shown again."""
 
-HINT = "/help lists the commands · Tab completes · Alt-Enter adds a line · Ctrl-C pauses · Ctrl-D leaves"
+HINT = "/help · Alt-Enter adds a line · Ctrl-D leaves"
 NO_MODEL = "no model configured: commands only"
 
 
@@ -62,13 +62,9 @@ async def converse_at_terminal(vulcan: Vulcan, talk: Talk, source: SourceState, 
 
 def _open(vulcan: Vulcan, session: Session, screen: TerminalScreen, source: SourceState) -> None:
     model = vulcan.settings.model.name
-    place = f"{source.root.name} ({source.branch or source.head[:10]})"
-    facts = [
-        one_line(place),
-        one_line(f"model {model}" if model else NO_MODEL, 60),
-        f"conversation {session.talk.log.id}",
-    ]
-    screen.header("vulcan", facts, HINT)
+    place = one_line(f"{source.root.name} ({source.branch or source.head[:10]})", 60)
+    facts = f"{place} · {one_line(model, 60) if model else NO_MODEL}"
+    screen.header("vulcan", facts, f"conversation {session.talk.log.id} · {HINT}")
 
 
 def _recall(session: Session, screen: TerminalScreen) -> None:
