@@ -29,6 +29,7 @@ from vulcan.domain.messages import Intent, NoteKind, Proposal, Speaker
 NO_MODEL = (
     "No model is configured, so only commands, exact words and common questions are understood. See /help."
 )
+STOPPED = "(stopped)"
 NO_JOB = "There is no job in this conversation yet. Say what is to be done, or: /new INSTRUCTION"
 
 
@@ -152,6 +153,11 @@ class Talk:
             reply = Reply(text, Intent.UNCLEAR, self.job)
         self._answered(reply)
         return reply
+
+    def stopped(self) -> None:
+        """The person stopped the answer to the last message, which counts as answered by that."""
+        if self.unanswered():
+            self._answered(Reply(STOPPED, Intent.UNCLEAR, self.job))
 
     def _record(self, message: str, intent: Intent) -> None:
         if self.unanswered() == message:

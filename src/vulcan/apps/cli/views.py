@@ -8,11 +8,10 @@ import time
 from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from vulcan.application.ports import StoredEvent
-from vulcan.application.spending import money_in_words
-from vulcan.apps.cli.safe import one_line
+from vulcan.apps.cli.status import BETWEEN, activity_after, line_of, status_parts
 from vulcan.apps.cli.wording import in_words
 from vulcan.domain.codec import encode_event
-from vulcan.domain.events import EvidenceJudged, ModelReplied, Stage, StageStarted, ToolCalled
+from vulcan.domain.events import ToolCalled
 from vulcan.domain.job import Job
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ class LiveView:
 
         self._job = Job()
         self._activity = ""
-        self._started = time.time()
         self._console = Console(highlight=False)
         self._live = Live(
             get_renderable=self._status, console=self._console, refresh_per_second=4, transient=True
@@ -88,32 +86,20 @@ class LiveView:
         """Scroll the event's line by, and bring the status up to date."""
         from rich.text import Text
 
-        event = stored.event
-        self._job = self._job.apply(event, stored.at)
-        if isinstance(event, ToolCalled):
-            self._activity = f"{event.agent}: {event.tool} {one_line(event.summary, 60)}"
-        elif isinstance(event, ModelReplied):
-            self._activity = f"{event.agent} thought"
-        elif words := in_words(event):
-            self._activity = ""
-            self._console.print(Text(words, style=_style(event)))
+        self._job = self._job.apply(stored.event, stored.at)
+        self._activity = activity_after(stored, self._activity)
+        words, style = line_of(stored)
+        if words:
+            self._console.print(Text(words, style=style))
 
     def _status(self) -> Columns:
         from rich.columns import Columns
         from rich.spinner import Spinner
         from rich.text import Text
 
-        usage, job = self._job.usage, self._job
-        cost = money_in_words(usage)
-        now = time.time()
-        place = (
-            f"{list(Stage).index(job.stage) + 1}/{len(Stage)} {job.stage.value}" if job.stage else "starting"
+        status = Text(
+            BETWEEN.join(status_parts(self._job, self._job.seconds_worked(time.time()))), style="bold"
         )
-        text = (
-            f"{place} · round {job.round} · {usage.calls} model calls · {usage.tokens:,} tokens · {cost} · "
-            f"{max(0.0, now - self._started):.0f} s"
-        )
-        status = Text(text, style="bold")
         if self._activity:
             status.append(f"\n  {self._activity}", style="dim")
         return Columns([Spinner("dots"), status])
@@ -124,14 +110,6 @@ class LiveView:
 
     def __exit__(self, *exc: object) -> None:
         self._live.__exit__(None, None, None)
-
-
-def _style(event: object) -> str:
-    if isinstance(event, StageStarted):
-        return "cyan"
-    if isinstance(event, EvidenceJudged):
-        return "bold green" if event.verdict.proven else "bold yellow"
-    return ""
 
 
 def choose_view(*, as_json: bool, verbose: bool) -> View:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vulcan.application.amendments import HOW, Word, numbered_list, read_word
 from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
 from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
 from vulcan.apps.cli.safe import safe
@@ -38,9 +39,12 @@ TERMINATED = 143
 @click.option(
     "--merge", type=click.Choice(["person", "proven", "never"]), help="Who may merge; default: person."
 )
+@click.option(
+    "--confirm", is_flag=True, help="Wait for your word on the requirements, also without a terminal."
+)
 @click.option("--release", is_flag=True, help="Tag the merge and write release notes.")
 @job_options
-def run(instruction: str | None, repo: Path, *, yes: bool, **options: Any) -> None:
+def run(instruction: str | None, repo: Path, *, yes: bool, confirm: bool, **options: Any) -> None:
     """Turn INSTRUCTION into a proven change, on a branch and in a pull request."""
     if instruction == "-" or (instruction is None and not sys.stdin.isatty()):
         instruction = sys.stdin.read()
@@ -59,9 +63,14 @@ def run(instruction: str | None, repo: Path, *, yes: bool, **options: Any) -> No
         policy=settings.review,
         by=person(),
         ask=not yes,
+        confirm=not yes and (confirm or (_at_terminal() and not options["as_json"])),
     )
     job = vulcan.desk.request(order, vulcan.source())
     sys.exit(work_on(vulcan, job, as_json=options["as_json"], verbose=options["verbose"]))
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _need_folder() -> None:
@@ -76,8 +85,9 @@ def _need_folder() -> None:
 @click.command()
 @click.argument("job", required=False, default="")
 @click.option("--answer", help="Answer to the job's question.")
+@click.option("--ok", is_flag=True, help="Agree to the job's requirements.")
 @job_options
-def resume(job: str, answer: str | None, **options: Any) -> None:
+def resume(job: str, answer: str | None, *, ok: bool, **options: Any) -> None:
     """Go on with JOB (default: the newest one of this repository) from its last event."""
     overrides = overrides_from(options)
     first = open_vulcan()
@@ -89,6 +99,8 @@ def resume(job: str, answer: str | None, **options: Any) -> None:
     vulcan = open_vulcan(Path(state.request.repository), overrides)
     if answer is not None:
         vulcan.desk.answer(found, answer, person())
+    if ok:
+        vulcan.desk.confirm(found, person())
     vulcan.desk.raise_budget(found, _raised(state.budget, options), person())
     sys.exit(work_on(vulcan, found, as_json=options["as_json"], verbose=options["verbose"]))
 
@@ -158,15 +170,57 @@ def demo(*, as_json: bool, verbose: bool, unsafe_no_sandbox: bool) -> None:
 
 def work_on(vulcan: Vulcan, job: str, *, as_json: bool, verbose: bool) -> int:
     """Work on a job until it waits or has ended; asks a person at a terminal and goes on. Returns the exit code."""
+    view, shown = choose_view(as_json=as_json, verbose=verbose), 0
     while True:
-        code = _work(vulcan, job, choose_view(as_json=as_json, verbose=verbose))
+        code = _work(vulcan, job, view, shown)
         state = vulcan.desk.log(job).job
         if code != ExitCode.NEEDS_PERSON or as_json or not sys.stdin.isatty():
             break
-        vulcan.desk.answer(job, _ask(state), person())
+        shown = state.seq
+        try:
+            _hear(vulcan, job, state)
+        except click.Abort:  # Ctrl-C or Ctrl-D: the job goes on waiting
+            click.echo("")
+            break
     if not as_json:
         _summary(job, state)
     return code
+
+
+def _hear(vulcan: Vulcan, job: str, state: Job) -> None:
+    if _asked_for_word(vulcan, job):
+        _settle(vulcan, job)
+    else:
+        vulcan.desk.answer(job, _ask(state), person())
+
+
+def _settle(vulcan: Vulcan, job: str) -> None:
+    """Show the requirements and take the person's word, until the job can go on with them or has ended."""
+    while (state := _asked_for_word(vulcan, job)) and state.requirement:
+        click.echo(
+            "\n" + safe("\n".join([*numbered_list(state.requirement), f"{HOW} · cancel: end the job"]))
+        )
+        said = click.prompt("ok?", default="", show_default=False, prompt_suffix=" ").strip()
+        try:
+            _take_word(vulcan, job, said)
+        except UserError as error:
+            click.secho(safe(f"{error.message}\n{error.hint}".strip()), fg="red")
+
+
+def _asked_for_word(vulcan: Vulcan, job: str) -> Job | None:
+    state = vulcan.desk.log(job).job
+    now = state.next_stage()
+    return state if isinstance(now, Waiting) and now.waiting_for is WaitingFor.CONFIRMATION else None
+
+
+def _take_word(vulcan: Vulcan, job: str, said: str) -> None:
+    word = read_word(said)
+    if said.lower() in {"cancel", "abort", "/cancel"}:
+        vulcan.desk.cancel(job, person())
+    elif said and word.word is Word.AGREE:  # an empty line is a slip: what follows costs money
+        vulcan.desk.confirm(job, person())
+    elif said:
+        click.echo(safe(vulcan.desk.amend(job, word, person())))
 
 
 def _ask(state: Job) -> str:
@@ -178,15 +232,16 @@ def _ask(state: Job) -> str:
     return answer
 
 
-def _work(vulcan: Vulcan, job: str, view: View) -> int:
-    """One go at the job; Ctrl-C and SIGTERM pause it."""
+def _work(vulcan: Vulcan, job: str, view: View, shown: int) -> int:
+    """One go at the job, whose events after `shown` the view has not seen; Ctrl-C and SIGTERM pause it."""
     state = vulcan.desk.log(job).job
     if state.request is None:
         raise UserError(f"job {job} holds no request")
-    _say_sandbox(vulcan.sandbox.name)
+    if not shown:
+        _say_sandbox(vulcan.sandbox.name)
     project = vulcan.project(Path(state.request.repository))
     with view, _traced(vulcan, job) as watchers:
-        for stored in vulcan.store.read(job):
+        for stored in vulcan.store.read(job, shown):
             view.saw(stored)
         observers = [_Onward(view, state.seq), *watchers]
         stopped = asyncio.run(_drive(project, observers, job, state.request))
@@ -285,6 +340,11 @@ def _what_now(job: str, state: Job, now: object) -> list[str]:
                 f"throw it away: vulcan undo {job}",
             ],
             WaitingFor.CLARIFICATION: [safe(now.reason), f'answer: vulcan resume {job} --answer "..."'],
+            WaitingFor.CONFIRMATION: [
+                *(safe(line) for line in (numbered_list(state.requirement) if state.requirement else [])),
+                f"agree:         vulcan resume {job} --ok",
+                f"change it:     vulcan chat, then /job {job}",
+            ],
             WaitingFor.BUDGET: [
                 safe(now.reason),
                 f"go on: vulcan resume {job} --max-cost ... (or --max-credits, --max-tokens, --max-calls, --max-time)",

@@ -50,6 +50,11 @@ class GitSource:
             notes = (*_notes_on_state(layout, dirty), *_notes_on_content(git, head.text))
         return SourceState(layout.root, head.text, branch, dirty, notes)
 
+    def tracked(self, path: Path) -> tuple[str, ...]:
+        """Paths of the files that git tracks in the repository that `path` lies in."""
+        with shadow(locate(path)) as git:
+            return tuple(os.fsdecode(name) for name in git.run("ls-files", "-z").records())
+
     def publish(self, root: Path, branch: str, commit: str) -> None:
         """Make `branch` point at `commit` in the user's repository, bringing the objects."""
         layout, name = locate(root), _ref(branch)

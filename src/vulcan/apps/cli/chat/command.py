@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
+from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line
 from vulcan.domain.errors import UserError
 
@@ -48,10 +50,21 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, **options: Any) -
     if listing:
         _list(vulcan)
         return
-    root = vulcan.source().inspect(repo).root
+    state = vulcan.source().inspect(repo)
+    root = state.root
     conversation = _resumed(vulcan, resume, root) if resume else begin(vulcan, root)
     talk = vulcan.talk(conversation, root, _passed_on(options), person(), ask=not yes)
+    if at_terminal() and not options["as_json"]:
+        from vulcan.apps.cli.chat.terminal import converse_at_terminal
+
+        sys.exit(asyncio.run(converse_at_terminal(vulcan, talk, state, resumed=bool(resume))))
     sys.exit(_converse(vulcan, talk, as_json=options["as_json"], resumed=bool(resume)))
+
+
+def at_terminal() -> bool:
+    """Whether a person sits at a terminal that can move its cursor."""
+    able = os.environ.get("TERM", "").lower() not in {"", "dumb", "unknown"}
+    return able and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> int:
@@ -66,7 +79,11 @@ def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> in
             screen.turn(
                 talk.job, f"Your last message was not answered; say it again if it still holds: {left}"
             )
-    return asyncio.run(converse(session, sys.stdin))
+    try:
+        return asyncio.run(converse(session, sys.stdin))
+    except KeyboardInterrupt:
+        session.pause_all()
+        return ExitCode.PAUSED
 
 
 def begin(vulcan: Vulcan, root: Path) -> str:

@@ -36,12 +36,17 @@ class Screen(Protocol):
 
 
 class Session:
-    """An open chat: follows the jobs of its conversation while the person talks."""
+    """An open chat: follows the jobs of its conversation while the person talks.
+
+    Attributes:
+        going: the jobs that were being worked on at the last look.
+    """
 
     def __init__(self, vulcan: Vulcan, talk: Talk, screen: Screen) -> None:
         self._vulcan, self.talk, self._screen = vulcan, talk, screen
         self._states: dict[str, Job] = {}
         self._told: dict[str, object] = {}
+        self.going: list[str] = []
 
     async def say(self, text: str) -> Reply:
         """Pass a message on and show the answer."""
@@ -56,14 +61,15 @@ class Session:
 
     def look(self) -> bool:
         """Show what has happened in the conversation's jobs; True if any of them is still being worked on."""
-        going = False
+        going = []
         for job in self.talk.log.state.jobs:
             state = self._catch_up(job)
-            busy = self.talk.workers.busy(job)
-            going = going or busy
-            if not busy:
+            if self.talk.workers.busy(job):
+                going.append(job)
+            else:
                 self._tell(job, state)
-        return going
+        self.going = going
+        return bool(going)
 
     async def follow(self) -> None:
         """Look again and again, until it is cancelled."""

@@ -1,0 +1,72 @@
+"""What keys do in the chat."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+
+class Actions(Protocol):
+    """What a person sets off with keys."""
+
+    def send(self, text: str) -> bool:
+        """Take a message; False where none is taken now, so that it stays in the input."""
+
+    def interrupt(self) -> None:
+        """Ctrl-C with nothing in the input."""
+
+    def leave(self) -> None:
+        """Ctrl-D with nothing in the input."""
+
+
+def bindings(actions: Actions) -> KeyBindings:
+    """Enter sends, Alt-Enter and Ctrl-J and a backslash before Enter add a line, Ctrl-C and Ctrl-D as in a shell."""
+    keys = KeyBindings()
+
+    @keys.add("enter", filter=Condition(_typing))
+    def _(event: KeyPressEvent) -> None:
+        _enter(event, actions)
+
+    @keys.add("escape", "enter")
+    @keys.add("c-j")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c", filter=Condition(_typing))
+    @keys.add("<sigint>")
+    def _(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            actions.interrupt()
+
+    @keys.add("c-d", filter=Condition(lambda: _typing() and not _text()))
+    def _(_event: KeyPressEvent) -> None:
+        actions.leave()
+
+    return keys
+
+
+def _enter(event: KeyPressEvent, actions: Actions) -> None:
+    buffer = event.current_buffer
+    if buffer.document.text_before_cursor.endswith("\\"):
+        buffer.delete_before_cursor()
+        buffer.insert_text("\n")
+    elif buffer.text.strip() and actions.send(buffer.text.strip()):
+        buffer.reset(append_to_history=True)
+
+
+def _typing() -> bool:
+    """Whether keys go into the message, not into a search."""
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.enums import DEFAULT_BUFFER
+
+    return get_app().layout.has_focus(DEFAULT_BUFFER)
+
+
+def _text() -> str:
+    from prompt_toolkit.application import get_app
+
+    return get_app().current_buffer.text

@@ -1,0 +1,133 @@
+"""What a person at a terminal sees above the prompt; all of it is made safe for the terminal first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from vulcan.apps.cli.safe import safe
+from vulcan.apps.cli.status import activity_after, line_of
+from vulcan.domain.events import (
+    ApprovalRequested,
+    ClarificationRequested,
+    ConfirmationRequested,
+    JobFinished,
+    RequirementsAnalyzed,
+    RequirementsEdited,
+)
+
+if TYPE_CHECKING:
+    from vulcan.application.converse.talk import Reply
+    from vulcan.application.ports import StoredEvent
+    from vulcan.domain.job import Job
+
+LONG_DIFF = 400
+"""Lines of a diff that are shown."""
+
+BAR = "│ "
+MARK = "›"  # noqa: RUF001 - no greater-than sign is meant
+_MARKS = (
+    (r"`[^`\n]+`", "cyan"),
+    (r"\*\*[^*\n]+\*\*", "bold"),
+    (r"(?m)^#{1,4} .*$", "bold"),
+    (r"\[(?:events?|gates?) [^\]\n]+\]|\[[^\s\]]+:\d+(?:-\d+)?\]", "dim"),
+    (r"(?m)^/[a-z]+|(?<=[ :(])/[a-z]+\b", "cyan"),
+)
+
+
+_TOLD = (ConfirmationRequested, ClarificationRequested, ApprovalRequested, JobFinished, RequirementsEdited)
+
+
+class TerminalScreen:
+    """Prints with Rich; jobs' lines stand behind a bar, people's after a mark."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begun = self._answer = ""
+        self._activity: dict[str, str] = {}
+
+    @property
+    def begun(self) -> str:
+        """The line of an answer that has begun to come and is not whole yet."""
+        return safe(self._begun)
+
+    def activity(self, job: str) -> str:
+        """What is being done in a job now."""
+        return self._activity.get(job, "")
+
+    # --------------------------------------------------------------------------------- as `Screen` has it
+
+    def fragment(self, text: str) -> None:
+        """Print the lines that have become whole."""
+        *whole, self._begun = (self._begun + text).split("\n")
+        for line in whole:
+            self._prose(line)
+
+    def reply(self, reply: Reply) -> None:
+        """Print the answer, unless its fragments were it."""
+        self.end_line()
+        self._answer = reply.text
+        if reply.form == "diff":
+            self._diff(reply.text, reply.job)
+        elif reply.text and not reply.shown:
+            self._prose(reply.text)
+
+    def event(self, stored: StoredEvent, job: Job) -> None:
+        """Print the event's line, unless an answer or `turn` says the same."""
+        self._activity[stored.job] = activity_after(stored, self._activity.get(stored.job, ""))
+        words, style = line_of(stored)
+        listed = isinstance(stored.event, RequirementsAnalyzed) and job.request and job.request.confirm
+        if words and not listed and not isinstance(stored.event, _TOLD):
+            width = max(8, self._console.width - len(BAR))
+            for line in Text(words, style=style).wrap(self._console, width):
+                self._console.print(Text(BAR, style="dim") + line)
+
+    def turn(self, job: str, text: str) -> None:
+        """Print what can be done now, unless the answer just said it; its first line stands out."""
+        del job
+        first, _, rest = text.partition("\n")
+        if rest and self._answer.endswith(rest):
+            return
+        self._console.print(Text(f"\n{safe(first)}", style="bold yellow"))
+        if rest:
+            self._prose(rest)
+
+    # ------------------------------------------------------------------------------------------- and more
+
+    def said(self, text: str, *, dim: bool = False) -> None:
+        """What the person said."""
+        lines = safe(text).split("\n")
+        shown = "\n  ".join(lines)
+        self._console.print(Text.assemble("\n", (f"{MARK} ", "bold cyan"), (shown, "dim" if dim else "bold")))
+
+    def note(self, text: str) -> None:
+        """A word of Vulcan's own about the chat."""
+        self._console.print(Text(safe(text), style="dim"))
+
+    def header(self, title: str, facts: str, hint: str) -> None:
+        """Where one is."""
+        self._console.print(Text.assemble((title, "bold cyan"), "  ", safe(facts)))
+        self.note(hint)
+
+    def end_line(self) -> None:
+        """What has begun to come will not be more."""
+        if self._begun:
+            self.fragment("\n")
+
+    def _prose(self, text: str) -> None:
+        shown = Text(safe(text))
+        for pattern, style in _MARKS:
+            shown.highlight_regex(pattern, style)
+        self._console.print(shown)
+
+    def _diff(self, text: str, job: str) -> None:
+        lines = safe(text).rstrip("\n").split("\n")
+        shown = "\n".join(lines[:LONG_DIFF])
+        self._console.print(
+            Syntax(shown, "diff", theme="ansi_dark", background_color="default", word_wrap=True)
+        )
+        if len(lines) > LONG_DIFF:
+            self.note(f"... and {len(lines) - LONG_DIFF:,} lines more: vulcan show {job} --diff | less")
