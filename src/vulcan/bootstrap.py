@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         WorkflowEngine,
         Workspace,
     )
+    from vulcan.application.prompts import PromptPage, PromptSource
     from vulcan.application.stats import Stats
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
     from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
+    from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess
     from vulcan.infrastructure.monitoring.live import LiveTraces
+    from vulcan.infrastructure.monitoring.prompts import LangfusePrompts, ManagedPrompts
     from vulcan.infrastructure.sandbox import CanaryCheck
     from vulcan.infrastructure.settings import Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
@@ -67,14 +70,14 @@ class SystemClock:
 class LazyTeam:
     """The agents, made when the first of them is needed: what needs no model loads no model."""
 
-    def __init__(self, make_model: Callable[[], Model]) -> None:
-        self._make_model = make_model
+    def __init__(self, make_model: Callable[[], Model], make_prompts: Callable[[], PromptSource]) -> None:
+        self._make_model, self._make_prompts = make_model, make_prompts
 
     @cached_property
     def _team(self) -> Team:
         from vulcan.infrastructure.agents.team import Team
 
-        return Team(self._make_model())
+        return Team(self._make_model(), self._make_prompts())
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """As the analyst."""
@@ -127,20 +130,77 @@ class Vulcan:
         """The text of a blob."""
         return self.blobs.get(digest).decode(errors="replace")
 
-    def pusher(self) -> Pusher | None:
-        """Sends traces where Langfuse is configured; else None, and nothing of it is loaded."""
+    def langfuse_access(self) -> LangfuseAccess | None:
+        """Where Langfuse is, if it is configured."""
         settings = self.settings.monitoring
         if not settings.langfuse_public_key:
             return None
-        from vulcan.infrastructure.monitoring.langfuse import CLOUD, LangfuseAccess, LangfuseSink
-        from vulcan.infrastructure.monitoring.marks import FileMarks
+        from vulcan.infrastructure.monitoring.langfuse import CLOUD, LangfuseAccess
 
-        access = LangfuseAccess(
+        return LangfuseAccess(
             public_key=settings.langfuse_public_key,
             secret_key=settings.langfuse_secret_key,
             base_url=settings.langfuse_base_url or CLOUD,
             environment=settings.environment or "default",
         )
+
+    def prompts(self) -> PromptSource:
+        """Where agents' prompts come from: the package, or Langfuse where the settings say so."""
+        from vulcan.infrastructure.agents.packaged import prompt
+
+        return self.managed_prompts() or prompt
+
+    def managed_prompts(self) -> ManagedPrompts | None:
+        """The prompts in Langfuse, where the settings say that those are used."""
+        settings = self.settings.monitoring
+        if settings.prompts == "packaged":
+            return None
+        from vulcan.infrastructure.agents.packaged import prompt
+        from vulcan.infrastructure.monitoring.prompts import ManagedPrompts
+
+        library = self.prompt_library()
+        name = hashlib.sha256(library.receiver.encode()).hexdigest()[:16]
+        return ManagedPrompts(
+            library, self.settings.state_dir / "prompts" / name, prompt, settings.prompts_label
+        )
+
+    def prompt_pages(self) -> Iterator[PromptPage]:
+        """Each agent's prompt as the next job would use it."""
+        from vulcan.application.prompts import PromptPage
+        from vulcan.infrastructure.agents.packaged import AGENTS, prompt
+
+        managed = self.managed_prompts()
+        for agent in AGENTS:
+            origin = managed.origin(agent) if managed else "packaged"
+            yield PromptPage(agent, *(managed or prompt)(agent), origin)
+
+    def prompt_library(self) -> LangfusePrompts:
+        """Langfuse's prompt management; raises `UserError` where Langfuse is not configured."""
+        access = self.langfuse_access()
+        if access is None:
+            raise UserError(
+                "prompts can't be managed in Langfuse, which is not configured",
+                hint='Set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL, or prompts = "packaged".',
+            )
+        from vulcan.infrastructure.monitoring.prompts import LangfusePrompts
+
+        return LangfusePrompts(access)
+
+    def push_prompts(self, labels: Sequence[str]) -> Iterator[tuple[str, int, bool]]:
+        """Bring the packaged prompts to Langfuse; yields agent, number there and whether it is new."""
+        from vulcan.application.prompts import push_prompts
+        from vulcan.infrastructure.agents.packaged import AGENTS, prompt
+
+        return push_prompts(AGENTS, prompt, self.prompt_library(), labels)
+
+    def pusher(self) -> Pusher | None:
+        """Sends traces where Langfuse is configured; else None, and nothing of it is loaded."""
+        access = self.langfuse_access()
+        if access is None:
+            return None
+        from vulcan.infrastructure.monitoring.langfuse import LangfuseSink
+        from vulcan.infrastructure.monitoring.marks import FileMarks
+
         marks = FileMarks(self.settings.state_dir / "traces", access.receiver)
         return Pusher(LangfuseSink(access), marks, self.kept, self.masker())
 
@@ -322,7 +382,7 @@ class Project:
         from vulcan.infrastructure.testing.static import PythonChecks
 
         vulcan, settings = self._vulcan, self._vulcan.settings
-        team = LazyTeam(vulcan.make_model)
+        team = LazyTeam(vulcan.make_model, vulcan.prompts)
         inside = (vulcan.sandbox, vulcan.toolbox, settings.sandbox.limits)
         return Services(
             analyst=team,

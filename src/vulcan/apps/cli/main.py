@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import doctor, jobs, models, watching, work
+from vulcan.apps.cli import doctor, jobs, models, prompts, watching, work
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import NO_ROOM, NO_ROOM_HINT, JobNotFound, UserError, VulcanError
@@ -61,6 +61,7 @@ for each in (
     watching.stats,
     watching.audit,
     watching.traces,
+    prompts.prompts,
     models.models,
     models.dust,
     doctor.doctor,

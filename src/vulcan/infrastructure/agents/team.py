@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
@@ -15,6 +14,7 @@ from pydantic_ai.tools import Tool
 from pydantic_ai.usage import UsageLimits
 
 from vulcan.application.ports import AuthoredTests, Briefing, CallJournal, Workspace
+from vulcan.application.prompts import PromptSource
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, ExternalApi, Requirement, Risk
@@ -22,6 +22,7 @@ from vulcan.domain.testing import TestCase
 from vulcan.infrastructure.agents.briefings import render
 from vulcan.infrastructure.agents.history import bounded
 from vulcan.infrastructure.agents.journaled import JournaledModel, TurnLimit
+from vulcan.infrastructure.agents.packaged import prompt
 from vulcan.infrastructure.agents.tools import LoopingError, Tools
 
 Output = TypeVar("Output")
@@ -65,14 +66,19 @@ class SubmittedReview(BaseModel):
 
 
 class Team:
-    """Analyst, coder, test author and reviewer on one model; satisfies all four ports."""
+    """Analyst, coder, test author and reviewer on one model; satisfies all four ports.
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    Args:
+        model: the model of all four.
+        prompts: version and text of an agent's prompt; by default the packaged ones.
+    """
+
+    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
+        self._model, self._prompts = model, prompts
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """Requirements from an instruction."""
-        run = _Run("analyst", self._model, briefing, workspace, journal)
+        run = self._run("analyst", briefing, workspace, journal)
         output = ToolOutput(SubmittedRequirements, name="submit_requirements")
         try:
             return _requirement(await run.go(run.tools.reading(), output))
@@ -84,7 +90,7 @@ class Team:
 
     async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:
         """The coder's closing words; what counts is the workspace."""
-        run = _Run("coder", self._model, briefing, workspace, journal)
+        run = self._run("coder", briefing, workspace, journal)
         try:
             return str(await run.go(run.tools.writing(), str))
         except TurnLimit:
@@ -96,7 +102,7 @@ class Team:
         self, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> AuthoredTests:
         """Tests in the workspace, tied to criteria."""
-        run = _Run("test author", self._model, briefing, workspace, journal)
+        run = self._run("test author", briefing, workspace, journal)
         output = ToolOutput(SubmittedTests, name="submit_tests")
         try:
             submitted = await run.go(run.tools.writing(), output)
@@ -108,7 +114,7 @@ class Team:
         self, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> tuple[Finding, ...]:
         """Objections to a change; a reviewer who comes to no end has none."""
-        run = _Run("reviewer", self._model, briefing, workspace, journal)
+        run = self._run("reviewer", briefing, workspace, journal)
         output = ToolOutput(SubmittedReview, name="submit_review")
         try:
             review = await run.go(run.tools.reading(), output)
@@ -125,15 +131,24 @@ class Team:
             for objection in review.findings
         )
 
+    def _run(self, agent: str, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> _Run:
+        return _Run(agent, self._prompts(agent), self._model, briefing, workspace, journal)
+
 
 class _Run:
     """One piece of work of one agent."""
 
     def __init__(
-        self, agent: str, model: Model, briefing: Briefing, workspace: Workspace, journal: CallJournal
+        self,
+        agent: str,
+        prompt: tuple[str, str],
+        model: Model,
+        briefing: Briefing,
+        workspace: Workspace,
+        journal: CallJournal,
     ) -> None:
         self._agent, self._briefing = agent, briefing
-        version, self._instructions = prompt(agent)
+        version, self._instructions = prompt
         self._model = JournaledModel(model, journal, briefing.call_key, agent, TURNS[agent], version)
         self.tools = Tools(workspace, journal, self._model, agent)
 
@@ -162,14 +177,6 @@ class _Run:
                 hint="Try again with `vulcan resume`, or with a stronger model.",
             ) from error
         return result.output
-
-
-def prompt(agent: str) -> tuple[str, str]:
-    """The version of the agent's prompt, which its first line names, and the prompt."""
-    name = f"{agent.replace(' ', '_')}.md"
-    text = (resources.files(__package__) / "prompts" / name).read_text(encoding="utf-8")
-    first, instructions = text.split("-->", 1)
-    return first.partition("version:")[2].strip(), instructions.strip()
 
 
 def _requirement(submitted: SubmittedRequirements) -> Requirement:
