@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         CallJournal,
         Observer,
         Sandbox,
+        StoredEvent,
         WorkflowEngine,
         Workspace,
     )
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
     from vulcan.infrastructure.testing.toolbox import Toolbox
     from vulcan.infrastructure.workspace.directories import Directories
+
+
+NEWEST_JOBS = 20
+"""Jobs back from the newest that are looked at for traces which could not be sent."""
 
 
 class SystemClock:
@@ -211,7 +216,18 @@ class Vulcan:
             return None
         from vulcan.infrastructure.monitoring.live import LiveTraces
 
-        return LiveTraces(pusher)
+        return LiveTraces(pusher, self._owed(pusher))
+
+    def _owed(self, pusher: Pusher) -> Iterator[list[StoredEvent]]:
+        """Logs of the newest jobs of which Langfuse has not got all; from connections that hold up nobody else's."""
+        from vulcan.infrastructure.store import SqliteEventStore
+
+        path = self.settings.state_dir / "events.sqlite3"
+        for job in self.store.jobs()[-NEWEST_JOBS:]:
+            with SqliteEventStore(path, self.blobs) as store:
+                log = store.read(job) if pusher.owes(store, job) else []
+            if log:
+                yield log
 
     def metrics_endpoint(self, address: str) -> MetricsEndpoint:
         """Where a Prometheus server can fetch the figures of all jobs; `address` is `[HOST:]PORT`."""
