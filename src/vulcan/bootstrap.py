@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
         Interpretation,
         Observer,
         Sandbox,
+        StoredEvent,
         WorkflowEngine,
         Workspace,
     )
+    from vulcan.application.prompts import PromptPage, PromptSource
     from vulcan.application.stats import Stats
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
@@ -50,13 +52,19 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.llm.registry import Model
     from vulcan.infrastructure.local_forge import LocalForge
     from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
+    from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess
     from vulcan.infrastructure.monitoring.live import LiveTraces
+    from vulcan.infrastructure.monitoring.prompts import LangfusePrompts, ManagedPrompts
     from vulcan.infrastructure.sandbox import CanaryCheck
     from vulcan.infrastructure.settings import Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
     from vulcan.infrastructure.testing.toolbox import Toolbox
     from vulcan.infrastructure.workflow.processes import WorkerProcesses
     from vulcan.infrastructure.workspace.directories import Directories
+
+
+NEWEST_JOBS = 20
+"""Jobs back from the newest that are looked at for traces which could not be sent."""
 
 
 class SystemClock:
@@ -74,14 +82,14 @@ class SystemClock:
 class LazyTeam:
     """The agents, made when the first of them is needed: what needs no model loads no model."""
 
-    def __init__(self, make_model: Callable[[], Model]) -> None:
-        self._make_model = make_model
+    def __init__(self, make_model: Callable[[], Model], make_prompts: Callable[[], PromptSource]) -> None:
+        self._make_model, self._make_prompts = make_model, make_prompts
 
     @cached_property
     def _team(self) -> Team:
         from vulcan.infrastructure.agents.team import Team
 
-        return Team(self._make_model())
+        return Team(self._make_model(), self._make_prompts())
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """As the analyst."""
@@ -107,14 +115,14 @@ class LazyTeam:
 class LazyConversant:
     """The conversation's agents, made when a message needs a model."""
 
-    def __init__(self, make_model: Callable[[], Model]) -> None:
-        self._make_model = make_model
+    def __init__(self, make_model: Callable[[], Model], make_prompts: Callable[[], PromptSource]) -> None:
+        self._make_model, self._make_prompts = make_model, make_prompts
 
     @cached_property
     def _agents(self) -> Conversant:
         from vulcan.infrastructure.agents.conversing import Conversant
 
-        return Conversant(self._make_model())
+        return Conversant(self._make_model(), self._make_prompts())
 
     async def interpret(
         self, call_key: str, context: str, message: str, journal: CallJournal
@@ -165,20 +173,77 @@ class Vulcan:
         """The text of a blob."""
         return self.blobs.get(digest).decode(errors="replace")
 
-    def pusher(self) -> Pusher | None:
-        """Sends traces where Langfuse is configured; else None, and nothing of it is loaded."""
+    def langfuse_access(self) -> LangfuseAccess | None:
+        """Where Langfuse is, if it is configured."""
         settings = self.settings.monitoring
         if not settings.langfuse_public_key:
             return None
-        from vulcan.infrastructure.monitoring.langfuse import CLOUD, LangfuseAccess, LangfuseSink
-        from vulcan.infrastructure.monitoring.marks import FileMarks
+        from vulcan.infrastructure.monitoring.langfuse import CLOUD, LangfuseAccess
 
-        access = LangfuseAccess(
+        return LangfuseAccess(
             public_key=settings.langfuse_public_key,
             secret_key=settings.langfuse_secret_key,
             base_url=settings.langfuse_base_url or CLOUD,
             environment=settings.environment or "default",
         )
+
+    def prompts(self) -> PromptSource:
+        """Where agents' prompts come from: the package, or Langfuse where the settings say so."""
+        from vulcan.infrastructure.agents.packaged import prompt
+
+        return self.managed_prompts() or prompt
+
+    def managed_prompts(self) -> ManagedPrompts | None:
+        """The prompts in Langfuse, where the settings say that those are used."""
+        settings = self.settings.monitoring
+        if settings.prompts == "packaged":
+            return None
+        from vulcan.infrastructure.agents.packaged import prompt
+        from vulcan.infrastructure.monitoring.prompts import ManagedPrompts
+
+        library = self.prompt_library()
+        name = hashlib.sha256(library.receiver.encode()).hexdigest()[:16]
+        return ManagedPrompts(
+            library, self.settings.state_dir / "prompts" / name, prompt, settings.prompts_label
+        )
+
+    def prompt_pages(self) -> Iterator[PromptPage]:
+        """Each agent's prompt as the next job would use it."""
+        from vulcan.application.prompts import PromptPage
+        from vulcan.infrastructure.agents.packaged import AGENTS, prompt
+
+        managed = self.managed_prompts()
+        for agent in AGENTS:
+            origin = managed.origin(agent) if managed else "packaged"
+            yield PromptPage(agent, *(managed or prompt)(agent), origin)
+
+    def prompt_library(self) -> LangfusePrompts:
+        """Langfuse's prompt management; raises `UserError` where Langfuse is not configured."""
+        access = self.langfuse_access()
+        if access is None:
+            raise UserError(
+                "prompts can't be managed in Langfuse, which is not configured",
+                hint='Set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL, or prompts = "packaged".',
+            )
+        from vulcan.infrastructure.monitoring.prompts import LangfusePrompts
+
+        return LangfusePrompts(access)
+
+    def push_prompts(self, labels: Sequence[str]) -> Iterator[tuple[str, int, bool]]:
+        """Bring the packaged prompts to Langfuse; yields agent, number there and whether it is new."""
+        from vulcan.application.prompts import push_prompts
+        from vulcan.infrastructure.agents.packaged import AGENTS, prompt
+
+        return push_prompts(AGENTS, prompt, self.prompt_library(), labels)
+
+    def pusher(self) -> Pusher | None:
+        """Sends traces where Langfuse is configured; else None, and nothing of it is loaded."""
+        access = self.langfuse_access()
+        if access is None:
+            return None
+        from vulcan.infrastructure.monitoring.langfuse import LangfuseSink
+        from vulcan.infrastructure.monitoring.marks import FileMarks
+
         marks = FileMarks(self.settings.state_dir / "traces", access.receiver)
         return Pusher(LangfuseSink(access), marks, self.kept, self.masker())
 
@@ -189,7 +254,18 @@ class Vulcan:
             return None
         from vulcan.infrastructure.monitoring.live import LiveTraces
 
-        return LiveTraces(pusher)
+        return LiveTraces(pusher, self._owed(pusher))
+
+    def _owed(self, pusher: Pusher) -> Iterator[list[StoredEvent]]:
+        """Logs of the newest jobs of which Langfuse has not got all; from connections that hold up nobody else's."""
+        from vulcan.infrastructure.store import SqliteEventStore
+
+        path = self.settings.state_dir / "events.sqlite3"
+        for job in self.store.jobs()[-NEWEST_JOBS:]:
+            with SqliteEventStore(path, self.blobs) as store:
+                log = store.read(job) if pusher.owes(store, job) else []
+            if log:
+                yield log
 
     def metrics_endpoint(self, address: str) -> MetricsEndpoint:
         """Where a Prometheus server can fetch the figures of all jobs; `address` is `[HOST:]PORT`."""
@@ -277,7 +353,7 @@ class Vulcan:
         from vulcan.application.requests import Order
 
         settings = self.settings
-        conversant = LazyConversant(self.make_model) if settings.model.name else None
+        conversant = LazyConversant(self.make_model, self.prompts) if settings.model.name else None
 
         def order(instruction: str) -> Order:
             chosen = (settings.model.name, settings.budget, settings.review)
@@ -431,7 +507,7 @@ class Project:
         from vulcan.infrastructure.testing.static import PythonChecks
 
         vulcan, settings = self._vulcan, self._vulcan.settings
-        team = LazyTeam(vulcan.make_model)
+        team = LazyTeam(vulcan.make_model, vulcan.prompts)
         inside = (vulcan.sandbox, vulcan.toolbox, settings.sandbox.limits)
         return Services(
             analyst=team,

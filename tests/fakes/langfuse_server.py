@@ -1,4 +1,4 @@
-"""A recording Langfuse: its OTLP, score and health endpoints on a real socket, with faults to order.
+"""A recording Langfuse: its OTLP, score, prompt and health endpoints on a real socket, with faults to order.
 
 Like the real one it keeps one span and one score for each id, whatever is sent again.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -20,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 Span = dict[str, Any]
+PROMPTS = "/api/public/v2/prompts"
 
 
 class LangfuseServer:
@@ -39,6 +41,7 @@ class LangfuseServer:
         self.posts = 0
         self.bodies: list[bytes] = []
         self.rejects = 0
+        self.prompts: dict[str, list[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -80,6 +83,7 @@ class LangfuseServer:
                         self.send_header("Retry-After", "7")
                     if status == 302:
                         self.send_header("Location", f"{outer.url}/elsewhere")
+                    self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
                     self.wfile.write(content)
@@ -103,7 +107,34 @@ class LangfuseServer:
             return 200, json.dumps({"status": "OK", "version": self.version}).encode()
         with self._lock:
             self.headers = headers
+            if path.startswith(PROMPTS):
+                return self._store_prompt(json.loads(body)) if body else self._find_prompt(path)
             return 200, self._keep(path, body)
+
+    def _store_prompt(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        versions = self.prompts.setdefault(asked["name"], [])
+        labels = [*dict.fromkeys([*(asked.get("labels") or []), "latest"])]
+        for other in versions:  # a label is at one version only
+            other["labels"] = [label for label in other["labels"] if label not in labels]
+        made = {"type": "text", "config": {}, "tags": [], "commitMessage": None}
+        made |= {key: value for key, value in asked.items() if value is not None}
+        made |= {"version": len(versions) + 1, "labels": labels}
+        versions.append(made)
+        return 201, json.dumps(made).encode()
+
+    def _find_prompt(self, path: str) -> tuple[int, bytes]:
+        asked = urlsplit(path)
+        query = {key: values[0] for key, values in parse_qs(asked.query).items()}
+        versions = self.prompts.get(unquote(asked.path.removeprefix(f"{PROMPTS}/")), [])
+        label = query.get("label", "production")
+        for each in versions:
+            if (
+                (str(each["version"]) == query["version"])
+                if "version" in query
+                else (label in each["labels"])
+            ):
+                return 200, json.dumps(each).encode()
+        return 404, b'{"message":"Prompt not found","error":"LangfuseNotFoundError"}'
 
     def _keep(self, path: str, body: bytes) -> bytes:
         if path == "/api/public/scores":

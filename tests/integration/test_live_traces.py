@@ -14,11 +14,14 @@ import pytest
 
 from conftest import GOOD_JOB, Cli
 from fakes.langfuse_server import LangfuseServer
+from fakes.sample_events import requested
 from fakes.whole_job import WholeJob, whole_job
 from vulcan.application.masking import Masker
 from vulcan.application.trace import trace_of
 from vulcan.application.tracing import Pusher
+from vulcan.bootstrap import open_vulcan
 from vulcan.domain.errors import NotSent
+from vulcan.domain.events import JobCancelled
 from vulcan.infrastructure.monitoring.live import LiveTraces
 from vulcan.infrastructure.monitoring.marks import FileMarks
 from vulcan.infrastructure.store import SqliteEventStore
@@ -198,6 +201,51 @@ def test_what_failed_before_is_sent_once_the_server_is_back(tmp_path: Path) -> N
     watcher._thread.join(5)
     assert watcher.close() == ""
     assert len(sink.spans) == len(trace_of(job.log, lambda _: "", Masker()).spans)
+
+
+def test_what_earlier_jobs_owe_is_sent_beside_this_one(tmp_path: Path) -> None:
+    sink, job, older = Sink(), whole_job(), [WholeJob("old1"), WholeJob("old2")]
+    for each in older:
+        each.add(0, requested(), JobCancelled("ada"))
+    pusher = Pusher(sink, FileMarks(tmp_path, "x"), lambda d: job.blobs.get(d).decode(), Masker())
+    watcher = LiveTraces(pusher, [each.log for each in older], interval=0.001)
+    watcher.saw(job.log[0])
+    expected = {span.id for each in older for span in trace_of(each.log, str, Masker()).spans}
+    assert len(expected) == 2
+    while not expected <= sink.spans:
+        threading.Event().wait(0.001)
+    assert watcher.close() == ""
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_the_next_jobs_sender_sends_what_a_refused_one_owes(
+    state: Path, server: LangfuseServer, begun: bool
+) -> None:
+    keys = {**KEYS, "LANGFUSE_BASE_URL": server.url, "VULCAN_HOME": str(state)}
+    owing = expected(state)
+    vulcan = open_vulcan(None, keys, {})
+    if begun:  # as a job does that is watched
+        server.fault = 503
+        refused = vulcan.live_traces()
+        assert refused is not None
+        for entry in vulcan.store.read("job1"):
+            refused.saw(entry)
+        while not refused.trouble:
+            threading.Event().wait(0.001)
+        assert "503" in refused.close()
+        assert not server.spans
+        server.fault = 0
+    vulcan.store.append("job2", 0, [requested(), JobCancelled("ada")])
+    live = vulcan.live_traces()
+    assert live is not None
+    for entry in vulcan.store.read("job2"):
+        live.saw(entry)
+    while not server.spans or (begun and not owing <= set(server.spans)):
+        threading.Event().wait(0.01)
+    live.close()
+    live._thread.join()
+    assert (owing <= set(server.spans)) == begun
+    vulcan.store.close()
 
 
 def test_what_was_never_used_closes_at_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Protocol
 
 from vulcan.application.masking import Masker
-from vulcan.application.ports import StoredEvent
+from vulcan.application.ports import EventStore, StoredEvent
 from vulcan.application.trace import Score, Span, Trace, trace_of
 from vulcan.domain.errors import Refused
 
@@ -43,6 +43,12 @@ class TraceSink(Protocol):
 class Marks(Protocol):
     """Up to which place of each log everything was sent; survives kills."""
 
+    def begin(self, job: str) -> None:
+        """Remember that the job is to be sent."""
+
+    def begun(self, job: str) -> bool:
+        """Whether the job is to be sent, or was."""
+
     def get(self, job: str) -> int:
         """The mark of a job; 0 where nothing was sent."""
 
@@ -64,6 +70,14 @@ class Pusher:
 
     def __init__(self, sink: TraceSink, marks: Marks, kept: Callable[[str], str], mask: Masker) -> None:
         self._sink, self._marks, self._kept, self._mask = sink, marks, kept, mask
+
+    def begin(self, job: str) -> None:
+        """Remember that the job is to be sent, whatever comes of it now."""
+        self._marks.begin(job)
+
+    def owes(self, store: EventStore, job: str) -> bool:
+        """Whether the job was to be sent, and was not sent to its end."""
+        return self._marks.begun(job) and bool(store.read(job, self._marks.get(job)))
 
     @property
     def latency(self) -> float | None:

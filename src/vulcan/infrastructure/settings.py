@@ -90,16 +90,26 @@ class WorkflowSettings:
     prefect_api_url: str = ""
 
 
+class PromptsFrom(StrEnum):
+    """Where agents' prompts are taken from."""
+
+    PACKAGED = "packaged"
+    LANGFUSE = "langfuse"
+
+
 @dataclass(frozen=True, slots=True)
 class MonitoringSettings:
     """Where traces go, without a public key nowhere, and where `vulcan stats --send` sends metrics.
 
+    Prompts are those with `prompts_label` where Langfuse manages them.
     Keys and headers are those of Langfuse's and OpenTelemetry's own variables and are never written down.
     """
 
     environment: str = ""
     langfuse_base_url: str = ""
     otlp_endpoint: str = ""
+    prompts: PromptsFrom = PromptsFrom.PACKAGED
+    prompts_label: str = "production"
     otlp_headers: str = field(default="", repr=False, metadata=_COMPUTED)
     langfuse_public_key: str = field(default="", metadata=_COMPUTED)
     langfuse_secret_key: str = field(default="", repr=False, metadata=_COMPUTED)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import doctor, jobs, models, watching, work
+from vulcan.apps.cli import doctor, jobs, models, prompts, watching, work
 from vulcan.apps.cli.chat.command import chat
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
@@ -63,6 +63,7 @@ for each in (
     watching.stats,
     watching.audit,
     watching.traces,
+    prompts.prompts,
     models.models,
     models.dust,
     doctor.doctor,

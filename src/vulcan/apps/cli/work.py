@@ -261,7 +261,7 @@ def _traced(vulcan: Vulcan, job: str) -> Iterator[list[Observer]]:
         yield [live]
     finally:
         if trouble := live.close():
-            hint = f"send the rest with: vulcan traces push {job}"
+            hint = f"the next job sends the rest, or: vulcan traces push {job}"
             click.secho(f"note: the trace is not complete ({safe(trouble)}); {hint}", fg="yellow", err=True)
 
 

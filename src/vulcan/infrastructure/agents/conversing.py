@@ -10,9 +10,11 @@ from pydantic_ai import ToolOutput
 from pydantic_ai.models import Model
 
 from vulcan.application.ports import CallJournal, Interpretation, Workspace
+from vulcan.application.prompts import PromptSource
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.messages import Intent, NoteKind
 from vulcan.infrastructure.agents.journaled import TurnLimit
+from vulcan.infrastructure.agents.packaged import prompt
 from vulcan.infrastructure.agents.run import AgentRun, Work
 from vulcan.infrastructure.agents.tools import LoopingError
 
@@ -50,17 +52,23 @@ class Reading(BaseModel):
 
 
 class Conversant:
-    """Interpreter and answerer on one model; satisfies both ports."""
+    """Interpreter and answerer on one model; satisfies both ports.
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    Args:
+        model: the model of both.
+        prompts: version and text of an agent's prompt; by default the packaged ones.
+    """
+
+    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
+        self._model, self._prompts = model, prompts
 
     async def interpret(
         self, call_key: str, context: str, message: str, journal: CallJournal
     ) -> Interpretation:
         """What a message wants, as the model reads it."""
         told = f"{context}\n\nThe message to read:\n{message}"
-        run = AgentRun(Work(INTERPRETER, call_key, told, TURNS[INTERPRETER]), self._model, None, journal)
+        work = Work(INTERPRETER, call_key, told, TURNS[INTERPRETER])
+        run = AgentRun(work, self._prompts(INTERPRETER), self._model, None, journal)
         try:
             reading: Reading = await run.go([], ToolOutput(Reading, name="submit_reading"))
         except TurnLimit as error:
@@ -83,7 +91,7 @@ class Conversant:
         """The answer, as the model gives it; its sources are not checked here."""
         told = f"{context}\n\nThe question:\n{question}"
         work = Work(ANSWERER, call_key, told, TURNS[ANSWERER])
-        run = AgentRun(work, self._model, workspace, journal, show)
+        run = AgentRun(work, self._prompts(ANSWERER), self._model, workspace, journal, show)
         try:
             return str(await run.go(run.tools.reading(), str))
         except (TurnLimit, LoopingError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from typing import Any
 
 from pydantic_ai import Agent
@@ -43,18 +42,19 @@ class Work:
 
 
 class AgentRun:
-    """One piece of work of one agent: a fresh context, tools, a bounded loop."""
+    """One piece of work of one agent: a fresh context, its prompt (version and text), tools, a bounded loop."""
 
     def __init__(
         self,
         work: Work,
+        prompt: tuple[str, str],
         model: Model,
         workspace: Workspace | None,
         journal: CallJournal,
         show: Callable[[str], None] | None = None,
     ) -> None:
         self._work, self._journal, self._told = work, journal, work.told
-        version, self._instructions = prompt(work.agent)
+        version, self._instructions = prompt
         self._model = JournaledModel(model, journal, work.key, work.agent, work.turns, version, show)
         self._workspace = workspace
 
@@ -100,11 +100,3 @@ class AgentRun:
             parts = [*last.parts, *(UserPromptPart(said(text)) for text in news)]
             messages = [*messages[:-1], replace(last, parts=parts)]
         return await bounded(messages)
-
-
-def prompt(agent: str) -> tuple[str, str]:
-    """The version of the agent's prompt, which its first line names, and the prompt."""
-    name = f"{agent.replace(' ', '_')}.md"
-    text = (resources.files(__package__) / "prompts" / name).read_text(encoding="utf-8")
-    first, instructions = text.split("-->", 1)
-    return first.partition("version:")[2].strip(), instructions.strip()

@@ -9,12 +9,14 @@ from pydantic_ai import ToolOutput
 from pydantic_ai.models import Model
 
 from vulcan.application.ports import AuthoredTests, Briefing, CallJournal, Workspace
+from vulcan.application.prompts import PromptSource
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, ExternalApi, Requirement, Risk
 from vulcan.domain.testing import TestCase
 from vulcan.infrastructure.agents.briefings import render
 from vulcan.infrastructure.agents.journaled import TurnLimit
+from vulcan.infrastructure.agents.packaged import prompt
 from vulcan.infrastructure.agents.run import AgentRun, Work
 from vulcan.infrastructure.agents.tools import LoopingError
 
@@ -56,14 +58,19 @@ class SubmittedReview(BaseModel):
 
 
 class Team:
-    """Analyst, coder, test author and reviewer on one model; satisfies all four ports."""
+    """Analyst, coder, test author and reviewer on one model; satisfies all four ports.
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    Args:
+        model: the model of all four.
+        prompts: version and text of an agent's prompt; by default the packaged ones.
+    """
+
+    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
+        self._model, self._prompts = model, prompts
 
     def _run(self, agent: str, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> AgentRun:
         work = Work(agent, briefing.call_key, render(briefing), TURNS[agent], len(briefing.steering))
-        return AgentRun(work, self._model, workspace, journal)
+        return AgentRun(work, self._prompts(agent), self._model, workspace, journal)
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """Requirements from an instruction."""

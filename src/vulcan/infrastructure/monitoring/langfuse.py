@@ -43,14 +43,19 @@ class LangfuseAccess:
         """Names server and project."""
         return f"{self.base_url} {self.public_key}"
 
+    @property
+    def authorization(self) -> str:
+        """The header's value that proves who asks."""
+        pair = f"{self.public_key}:{self.secret_key}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
+
 
 class LangfuseSink:
     """Sends spans by OTLP and scores by REST, and asks the server's version first."""
 
     def __init__(self, access: LangfuseAccess) -> None:
         self._access = access
-        pair = f"{access.public_key}:{access.secret_key}".encode()
-        self._headers = {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        self._headers = {"Authorization": access.authorization}
         self._host = f"Langfuse at {access.base_url}"
         self._asked = False
         self.latency: float | None = None

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from vulcan.domain.errors import NotSent, VulcanError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from vulcan.application.ports import StoredEvent
     from vulcan.application.tracing import Pusher
 
@@ -26,11 +28,20 @@ class LiveTraces:
     Args:
         pusher: sends the job's log; used by the thread alone.
         interval: seconds between two sendings, which gather what happened meanwhile.
+        older: logs of earlier jobs that a server which was away is still owed; sent one at a time beside this job.
         grace: seconds that `close` waits at most for the rest to be sent.
     """
 
-    def __init__(self, pusher: Pusher, *, interval: float = 1.0, grace: float = 1.0) -> None:
+    def __init__(
+        self,
+        pusher: Pusher,
+        older: Iterable[Sequence[StoredEvent]] = (),
+        *,
+        interval: float = 1.0,
+        grace: float = 1.0,
+    ) -> None:
         self._pusher, self._interval, self._grace = pusher, interval, grace
+        self._older = iter(older)
         self._news: deque[StoredEvent] = deque()
         self._log: list[StoredEvent] = []
         self._closing = threading.Event()
@@ -97,8 +108,11 @@ class LiveTraces:
         well, self._well = self._well, False
         try:
             if not well:
+                self._pusher.begin(self._news[0].job if self._news else self._log[0].job)
                 self._pusher.ready()
             self._send()
+            if not self._closing.is_set() and (log := next(self._older, None)):
+                self._pusher.push(log)
         finally:
             self._waiting_since = float("inf")
         self._well = True

@@ -16,6 +16,15 @@ class FileMarks:
     def __init__(self, folder: Path, receiver: str) -> None:
         self._folder = folder / hashlib.sha256(receiver.encode()).hexdigest()[:16]
 
+    def begin(self, job: str) -> None:
+        """Make a mark where there is none."""
+        if not self.begun(job):
+            self._write(job, 0)
+
+    def begun(self, job: str) -> bool:
+        """Whether there is a mark."""
+        return (self._folder / job).exists()
+
     def get(self, job: str) -> int:
         """The mark of a job; 0 where there is none or it can't be read, since sending again is harmless."""
         try:
@@ -25,8 +34,10 @@ class FileMarks:
 
     def set(self, job: str, seq: int) -> None:
         """Move the mark of a job; it only ever moves forward."""
-        if seq <= self.get(job):
-            return
+        if seq > self.get(job):
+            self._write(job, seq)
+
+    def _write(self, job: str, seq: int) -> None:
         draft = self._folder / f".{job}.{os.getpid()}.{threading.get_ident()}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,0 +1,33 @@
+"""`vulcan prompts`: what the agents are told, and bringing it to Langfuse."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.safe import safe
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One prompt a line, with its text, for machines.")
+@click.pass_context
+def prompts(context: click.Context, *, as_json: bool) -> None:
+    """List the agents' prompts as the next job would use them: version, digest of the text, and where it is from."""
+    if context.invoked_subcommand:
+        return
+    for each in open_vulcan().prompt_pages():
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(each) | {"digest": each.digest}))
+        else:
+            click.echo(safe(f"{each.agent:<12} {each.version:<12} {each.digest}  {each.origin}"))
+
+
+@prompts.command()
+@click.option("--label", "labels", multiple=True, help="A further label for them, such as production.")
+def push(labels: tuple[str, ...]) -> None:
+    """Bring the packaged prompts to Langfuse, labelled vulcan-VERSION, unless those texts are there already."""
+    for agent, number, new in open_vulcan().push_prompts(labels):
+        click.echo(f"{agent}: {'stored as' if new else 'is there as'} version {number}")
