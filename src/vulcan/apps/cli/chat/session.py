@@ -144,4 +144,4 @@ def _waits(job: str, state: Job) -> str:
         "Raise it with: /budget cost=10, then /resume",
         WaitingFor.RESUME: f"Job {job} stands still: {stage.reason}\n{state.next_steps}\nGo on with: /resume",
     }
-    return words.get(stage.waiting_for, "")
+    return "\n".join(line for line in words.get(stage.waiting_for, "").split("\n") if line)
