@@ -37,6 +37,7 @@ class WorkerProcesses:
     ) -> None:
         self._store, self._alive, self._folder = store, alive, folder
         self._options, self._environ = tuple(options), dict(environ)
+        self._states: dict[str, Job] = {}
         self._started: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
 
     def start(self, job: str) -> None:
@@ -58,19 +59,22 @@ class WorkerProcesses:
 
     def pause(self, job: str) -> bool:
         """Ask the job's worker to let go; False if there is none."""
-        holder = self._state(job).worker
+        starting, holder = self._starting(job), self._state(job).worker
         if holder is not None and self._alive(holder):
             os.kill(holder.pid, signal.SIGINT)
             return True
-        if self._starting(job):
+        if starting:
             self._started[job][0].terminate()
             return True
         return False
 
     def busy(self, job: str) -> bool:
         """Whether a living process works on the job, or is about to."""
-        holder = self._state(job).worker
-        return (holder is not None and self._alive(holder)) or self._starting(job)
+        starting, holder = (
+            self._starting(job),
+            self._state(job).worker,
+        )  # in this order: it may take the job between
+        return starting or (holder is not None and self._alive(holder))
 
     def trouble(self, job: str) -> str:
         """What the job's last process said before it failed without a word in the log; else empty."""
@@ -82,9 +86,9 @@ class WorkerProcesses:
         return self._said(job).read_text(encoding="utf-8", errors="replace")[-TAIL:].strip()
 
     def _state(self, job: str) -> Job:
-        state = Job()
-        for stored in self._store.read(job):
-            state = state.apply(stored.event, stored.at)
+        state = self._states.get(job, Job())
+        for stored in self._store.read(job, state.seq):
+            self._states[job] = state = state.apply(stored.event, stored.at)
         return state
 
     def _starting(self, job: str) -> bool:

@@ -63,8 +63,9 @@ class Session:
         """Show what has happened in the conversation's jobs; True if any of them is still being worked on."""
         going = []
         for job in self.talk.log.state.jobs:
+            busy = self.talk.workers.busy(job)  # asked first, so that the log of one that is done is whole
             state = self._catch_up(job)
-            if self.talk.workers.busy(job):
+            if busy:
                 going.append(job)
             else:
                 self._tell(job, state)
