@@ -69,7 +69,7 @@ class Terminal:
 
     def until(self, seen: str | Callable[[], bool], timeout: float = 60.0) -> Self:
         """Wait until this text has come to be seen, or this holds."""
-        holds = seen if callable(seen) else lambda: seen in self.all
+        holds = seen if callable(seen) else lambda: " ".join(seen.split()) in " ".join(self.all.split())
         deadline = time.monotonic() + timeout
         while not holds():
             if not self._read(0.05) and self.code is not None:
@@ -102,7 +102,8 @@ class Terminal:
     def say(self, text: str) -> Self:
         """Type a message and send it."""
         self.press(text)
-        self.until(lambda: text[-20:] in self.screen)
+        end = "".join(text.split())[-20:]
+        self.until(lambda: end in "".join(self.screen.split()))
         return self.press(ENTER)
 
     def paste(self, text: str) -> Self:

@@ -71,7 +71,7 @@ def test_what_is_pushed_the_sdk_reads(
     assert (read.version, read.prompt) == (1, text)
     assert "coder: is there as version 1" in cli("prompts", "push", **keys)
     assert {len(versions) for versions in server.prompts.values()} == {1}
-    assert set(server.prompts) == {"vulcan/analyst", "vulcan/coder", "vulcan/test-author", "vulcan/reviewer"}
+    assert set(server.prompts) == {f"vulcan/{agent.replace(chr(32), chr(45))}" for agent in AGENTS}
 
 
 def test_a_further_label_is_a_new_version_once(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from vulcan.application.ports import EventStore
@@ -14,6 +15,15 @@ from vulcan.domain.events import Worker, WorkStarted
 from vulcan.domain.job import Job
 
 TAIL = 2_000
+
+
+@dataclass(slots=True)
+class _Started:
+    """A process, how long the job's log was before it, and whether it has taken the job."""
+
+    process: subprocess.Popen[bytes]
+    seq: int
+    taken: bool = False
 
 
 class WorkerProcesses:
@@ -37,14 +47,15 @@ class WorkerProcesses:
     ) -> None:
         self._store, self._alive, self._folder = store, alive, folder
         self._options, self._environ = tuple(options), dict(environ)
-        self._started: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
         self._states: dict[str, Job] = {}
+        self._started: dict[str, _Started] = {}
 
     def start(self, job: str) -> None:
         """Have the job worked on; one that is being worked on is left alone."""
         if self.busy(job):
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        seq = len(self._store.read(job))
         command = [sys.executable, "-m", "vulcan", "resume", job, "--json", *self._options]
         with self._said(job).open("wb") as errors:
             process = subprocess.Popen(
@@ -55,49 +66,48 @@ class WorkerProcesses:
                 env=self._environ,
                 start_new_session=True,  # a terminal's Ctrl-C is the conversation's, not the job's
             )
-        self._started[job] = (process, len(self._store.read(job)))
+        self._started[job] = _Started(process, seq)
 
     def pause(self, job: str) -> bool:
         """Ask the job's worker to let go; False if there is none."""
-        holder = self._state(job).worker
+        starting, holder = self._starting(job), self._state(job).worker
         if holder is not None and self._alive(holder):
             os.kill(holder.pid, signal.SIGINT)
             return True
-        if self._starting(job):
-            self._started[job][0].terminate()
+        if starting:
+            self._started[job].process.terminate()
             return True
         return False
 
     def busy(self, job: str) -> bool:
         """Whether a living process works on the job, or is about to."""
+        starting = self._starting(job)  # asked first: it may take the job in between
         holder = self._state(job).worker
-        return (holder is not None and self._alive(holder)) or self._starting(job)
+        return starting or (holder is not None and self._alive(holder))
 
     def trouble(self, job: str) -> str:
         """What the job's last process said before it failed without a word in the log; else empty."""
         if job not in self._started:
             return ""
-        process, seq = self._started[job]
-        if not process.poll() or len(self._store.read(job, seq)):
+        started = self._started[job]
+        if not started.process.poll() or self._state(job).seq > started.seq:
             return ""
         return self._said(job).read_text(encoding="utf-8", errors="replace")[-TAIL:].strip()
 
     def _state(self, job: str) -> Job:
         state = self._states.get(job, Job())
         for stored in self._store.read(job, state.seq):
-            state = state.apply(stored.event, stored.at)
-        self._states[job] = state
+            self._states[job] = state = state.apply(stored.event, stored.at)
         return state
 
     def _starting(self, job: str) -> bool:
         """Whether a process was started that has not taken the job yet."""
-        if job not in self._started:
+        started = self._started.get(job)
+        if started is None or started.taken or started.process.poll() is not None:
             return False
-        process, seq = self._started[job]
-        if process.poll() is not None:
-            return False
-        taken = (stored.event for stored in self._store.read(job, seq))
-        return not any(isinstance(e, WorkStarted) and e.worker.pid == process.pid for e in taken)
+        news = (stored.event for stored in self._store.read(job, started.seq))
+        started.taken = any(isinstance(e, WorkStarted) and e.worker.pid == started.process.pid for e in news)
+        return not started.taken
 
     def _said(self, job: str) -> Path:
         return self._folder / f"{job}.log"

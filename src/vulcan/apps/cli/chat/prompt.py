@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -98,8 +99,12 @@ class ChatPrompt:
         follower.add_done_callback(self._fell_over)
         try:
             with _ends(self._hang_up):
-                await self._prompt.prompt_async(default=default, pre_run=self._put_away_if_left)
-        except EOFError:  # the terminal is gone
+                await self._prompt.prompt_async(
+                    default=default, pre_run=self._put_away_if_left, set_exception_handler=False
+                )
+        except (EOFError, OSError) as error:  # the terminal is gone
+            if isinstance(error, OSError) and error.errno != errno.EIO:
+                raise
             self.left = self.left or signal.SIGHUP.name
         finally:
             for task in (follower, self._answering):
@@ -185,6 +190,7 @@ class ChatPrompt:
             self._app.exit(result="")
 
     def _hang_up(self, number: int) -> None:
+        self._session.pause_all()  # at once: what comes after may fail for want of a terminal
         self.leave(signal.Signals(number).name)
 
     # ---------------------------------------------------------------------------------------- what is shown

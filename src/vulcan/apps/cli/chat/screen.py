@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from vulcan.application.amendments import HOW
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.status import activity_after, line_of
 from vulcan.domain.events import (
@@ -39,6 +41,9 @@ _MARKS = (
 
 
 _TOLD = (ConfirmationRequested, ClarificationRequested, ApprovalRequested, JobFinished, RequirementsEdited)
+
+
+_HANG = re.compile(r"\s*(?:(?:\d+\.|[-*•✓✗?]|AC-\d+)\s+)?")
 
 
 class TerminalScreen:
@@ -81,9 +86,7 @@ class TerminalScreen:
         words, style = line_of(stored)
         listed = isinstance(stored.event, RequirementsAnalyzed) and job.request and job.request.confirm
         if words and not listed and not isinstance(stored.event, _TOLD):
-            width = max(8, self._console.width - len(BAR))
-            for line in Text(words, style=style).wrap(self._console, width):
-                self._console.print(Text(BAR, style="dim") + line)
+            self._lines(Text(words, style=style), Text(BAR, style="dim"))
 
     def turn(self, job: str, text: str) -> None:
         """Print what can be done now, unless the answer just said it; its first line stands out."""
@@ -121,7 +124,19 @@ class TerminalScreen:
         shown = Text(safe(text))
         for pattern, style in _MARKS:
             shown.highlight_regex(pattern, style)
-        self._console.print(shown)
+        shown.highlight_words([HOW], "dim")
+        self._lines(shown, Text())
+
+    def _lines(self, text: Text, prefix: Text) -> None:
+        """Print lines; where one goes on, it goes on below its own beginning, not below its number."""
+        for line in text.split("\n", allow_blank=True):
+            begins = _HANG.match(line.plain)
+            hang = begins.end() if begins else 0
+            width = self._console.width - len(prefix)
+            hang = hang if hang < width // 2 else 0
+            head, body = line.divide([hang])
+            for number, piece in enumerate(body.wrap(self._console, width - hang) or [Text()]):
+                self._console.print(prefix + (Text(" " * hang) if number else head) + piece)
 
     def _diff(self, text: str, job: str) -> None:
         lines = safe(text).rstrip("\n").split("\n")

@@ -63,8 +63,9 @@ class Session:
         """Show what has happened in the conversation's jobs; True if any of them is still being worked on."""
         going = []
         for job in self.talk.log.state.jobs:
+            busy = self.talk.workers.busy(job)  # asked first, so that the log of one that is done is whole
             state = self._catch_up(job)
-            if self.talk.workers.busy(job):
+            if busy:
                 going.append(job)
             else:
                 self._tell(job, state)
@@ -144,4 +145,4 @@ def _waits(job: str, state: Job) -> str:
         "Raise it with: /budget cost=10, then /resume",
         WaitingFor.RESUME: f"Job {job} stands still: {stage.reason}\n{state.next_steps}\nGo on with: /resume",
     }
-    return words.get(stage.waiting_for, "")
+    return "\n".join(line for line in words.get(stage.waiting_for, "").split("\n") if line)

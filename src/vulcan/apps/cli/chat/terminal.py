@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -55,6 +56,7 @@ async def converse_at_terminal(vulcan: Vulcan, talk: Talk, source: SourceState, 
         how = await prompt.run(talk.unanswered())
         if how in signal.Signals.__members__:
             session.pause_all()
+            _say_no_more()
             return 128 + signal.Signals[how]
         await _take_leave(session, screen, how)
     return 0
@@ -80,6 +82,13 @@ def _recall(session: Session, screen: TerminalScreen) -> None:
     for job in session.talk.log.state.jobs:
         if session.talk.workers.busy(job):
             screen.note(f"\nJob {job} is being worked on.")
+
+
+def _say_no_more() -> None:
+    """What is still to be printed would fail: the terminal may be gone."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and os.isatty(stream.fileno()):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 async def _take_leave(session: Session, screen: TerminalScreen, how: str) -> None:
