@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from vulcan.application.amendments import HOW, Word, numbered_list, read_word
+from vulcan.application.amendments import Word, read_word
 from vulcan.application.answer import answer
 from vulcan.application.converse.commands import help_text
 from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
+from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
 from vulcan.application.converse.questions import Show, Subject, from_log, from_model
 from vulcan.application.converse.recognise import Situation, Understood, is_order, recognise
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
@@ -30,7 +30,6 @@ NO_MODEL = (
     "No model is configured, so only commands, exact words and common questions are understood. See /help."
 )
 STOPPED = "(stopped)"
-NO_JOB = "There is no job in this conversation yet. Say what is to be done, or: /new INSTRUCTION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +291,7 @@ class Talk:
     def plan(self) -> str:
         """The requirements as a numbered list, and what can be said of them."""
         requirement = self._job().requirement if self.job else None
-        if requirement is None:
-            return "There are no requirements yet."
-        waits = self.situation().waiting_for is WaitingFor.CONFIRMATION
-        return "\n".join([*numbered_list(requirement), *([HOW] if waits else [])])
+        return plan_page(requirement, waits=self.situation().waiting_for is WaitingFor.CONFIRMATION)
 
     async def _approve(self, understood: Understood, _show: Show) -> Reply:
         job, asked = self._need_job(), self._job().approval
@@ -386,8 +382,10 @@ class Talk:
         words: dict[str, Callable[[], str]] = {
             "help": help_text,
             "plan": self.plan,
-            "notes": self._notes,
-            "jobs": self._jobs,
+            "notes": lambda: notes_page(self.log.state.notes),
+            "jobs": lambda: jobs_page(
+                {job: self._desk.log(job).job for job in self.log.state.jobs}, self.job
+            ),
             "remember": lambda: self._remember(text),
             "forget": lambda: self._forget(text),
             "job": lambda: self._choose(text),
@@ -413,18 +411,6 @@ class Talk:
         diff = subject.history.diff(generation.metadata.base, subject.job.newest_commit)
         return Reply(diff, Intent.COMMAND, self.job, form="diff")
 
-    def _notes(self) -> str:
-        lines = [f"{note.number}. {note.kind.value}: {note.text}" for note in self.log.state.notes]
-        return "\n".join(lines) or "Nothing is kept yet; keep something with: /remember TEXT"
-
-    def _jobs(self) -> str:
-        lines = []
-        for job in self.log.state.jobs:
-            state = self._desk.log(job).job
-            asked = state.request.instruction.split("\n")[0][:60] if state.request else ""
-            lines.append(f"{'*' if job == self.job else ' '} {job}  {state_of(state)}  {asked}")
-        return "\n".join(lines) or NO_JOB
-
     def _remember(self, text: str) -> str:
         self.log.append(NoteKept(NoteKind.RULE, text, self.log.state.messages[-1].seq))
         return f"Kept as note {self.log.state.kept}; it holds for every job that starts from here."
@@ -443,26 +429,5 @@ class Talk:
 
     def _budget(self, text: str) -> str:
         job, state = self._need_job(), self._job()
-        self._desk.raise_budget(job, _limits(state.budget, text), self._services.by)
+        self._desk.raise_budget(job, limits_of(state.budget, text), self._services.by)
         return f"The limits of job {job} are changed. Go on with: /resume"
-
-
-def _limits(budget: Budget, text: str) -> Budget:
-    """A budget with limits such as `cost=10 tokens=3000000` changed."""
-    changes: dict[str, float | int] = {}
-    for pair in text.split():
-        name, _, number = pair.partition("=")
-        try:
-            changes[name] = int(number) if name in {"tokens", "calls", "rounds"} else float(number)
-            budget = replace(budget, **changes)  # type: ignore[arg-type]
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"{pair} is no limit",
-                hint="Such as: /budget cost=10 tokens=3000000 calls=400 seconds=7200 rounds=6",
-            ) from error
-    return budget
-
-
-def repository_of(log: ConversationLog) -> Path:
-    """The repository that a conversation is about."""
-    return Path(log.state.started.repository if log.state.started else ".")
