@@ -398,3 +398,9 @@ async def test_leaving() -> None:
     at = await table()
     assert (await at.talk.hear("bye", at.shown.append)).leave == "quit"
     assert (await at.talk.hear("/detach", at.shown.append)).leave == "detach"
+
+
+async def test_a_message_without_measure_is_refused_and_not_kept() -> None:
+    at = Table()
+    assert "at most 20,000 characters" in await at.hear("x" * 20_001)
+    assert at.talk.log.state.messages == ()

@@ -18,7 +18,7 @@ from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, note
 from vulcan.application.converse.questions import Show, Subject, from_log, from_model
 from vulcan.application.converse.recognise import Situation, Understood, is_order, recognise
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
-from vulcan.application.requests import Desk, Order
+from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
@@ -138,6 +138,9 @@ class Talk:
 
         What can't be done is said in the answer, never raised.
         """
+        if len(message) > MAX_INSTRUCTION:
+            text = f"A message has at most {MAX_INSTRUCTION:,} characters; put more into a file and name the file."
+            return Reply(text, Intent.UNCLEAR, self.job)
         self.log.refresh()
         situation = self.situation()
         try:
