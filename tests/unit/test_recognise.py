@@ -91,6 +91,24 @@ def test_orders_and_questions(text: str, order: bool, question: bool) -> None:
     assert (is_order(text), is_question(text)) == (order, question)
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Hi! Always keep annotations complete.", True),
+        ("Never touch legacy.py", True),
+        ("Remember: we deploy on Fridays. Prefer small functions.", True),
+        ("Never mind", False),
+        ("Always keep annotations complete. Fix the crash.", False),
+        ("In this project, fix the crash", False),
+        ("Remember what I said?", False),
+        ("Hi!", False),
+    ],
+)
+def test_what_only_states_something_to_keep_needs_no_model(text: str, kept: bool) -> None:
+    understood = recognise(text, NOTHING)
+    assert (understood is not None and "Kept" in understood.text) == kept
+
+
 SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green", "static checks"]), {"src/a.py": 40}.get)
 
 

@@ -32,6 +32,10 @@ _RULE = re.compile(
     re.IGNORECASE,
 )
 _FACT = re.compile(r"\b(is|are) called\b|\bmy name is\b|\bwe use\b", re.IGNORECASE)
+_STATED = re.compile(
+    r"(always|never(?! mind)|remember|from now on|note that|keep in mind|prefer)\b", re.IGNORECASE
+)
+_GREETING = re.compile(r"(hi|hello|hey|good (morning|evening)|thanks|thank you)( \w+)?[!.,]*", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -136,6 +140,13 @@ def worth_keeping(text: str) -> tuple[tuple[NoteKind, str], ...]:
         elif _FACT.search(sentence):
             found.append((NoteKind.FACT, sentence.strip()))
     return tuple(found)
+
+
+def only_notes(text: str) -> bool:
+    """Whether a message does nothing but state what is to be kept, a greeting aside."""
+    sentences = [sentence for sentence in _SENTENCE.split(text.strip()) if sentence]
+    stated = [sentence for sentence in sentences if _STATED.match(sentence) and not sentence.endswith("?")]
+    return bool(stated) and all(each in stated or _GREETING.fullmatch(each) for each in sentences)
 
 
 def compacted(conversation: Conversation) -> ProseCompacted | None:

@@ -15,13 +15,13 @@ MAX_ITEMS = 20
 
 
 def context_of(conversation: Conversation, job: Job | None) -> str:
-    """Notes, the job as data, and what was said: older messages as a digest, newer ones word for word."""
+    """Notes, the job as data, and what was said before the newest message: older prose as a digest, newer word for word."""
     parts = [_notes(conversation.notes)]
     if job is not None and job.request is not None:
         parts.append(_job(conversation.job, job))
     if conversation.digest:
         parts.append(f"Earlier in the conversation, in short:\n{conversation.digest}")
-    said = "\n".join(f"{m.speaker.value}: {_clipped(m.text)}" for m in conversation.recent)
+    said = "\n".join(f"{m.speaker.value}: {_clipped(m.text)}" for m in conversation.recent[:-1])
     if said:
         parts.append(f"The conversation's last messages:\n{said}")
     return "\n\n".join(part for part in parts if part)

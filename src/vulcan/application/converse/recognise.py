@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vulcan.application.amendments import Word, read_word
 from vulcan.application.answer import common_topic
 from vulcan.application.converse.commands import BY_NAME, COMMANDS
+from vulcan.domain.conversation import only_notes
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import WaitingFor
 from vulcan.domain.messages import Intent, Proposal
@@ -237,6 +238,7 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
         (bool(situation.job) and words in UNDO, Understood(Intent.UNDO, exact=False)),
         (situation.busy and words in PAUSE, Understood(Intent.PAUSE)),
         (_answers(text, situation), Understood(Intent.ANSWER, text)),
+        (only_notes(text), Understood(Intent.SMALL_TALK, "Kept; see /notes.")),
     )
     return next((understood for holds, understood in readings if holds), None)
 
