@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
-from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line
 from vulcan.domain.errors import UserError
 
@@ -74,11 +73,7 @@ def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> in
     session = Session(vulcan, talk, screen_for(as_json=as_json))
     if resumed:
         session.skip_past()
-    try:
-        return asyncio.run(converse(session, sys.stdin))
-    except KeyboardInterrupt:
-        session.pause_all()
-        return ExitCode.PAUSED
+    return asyncio.run(converse(session, sys.stdin))
 
 
 def _begun(vulcan: Vulcan, root: Path) -> str:
