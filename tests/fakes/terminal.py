@@ -17,7 +17,7 @@ from typing import Self
 
 import pyte
 
-ENTER, TAB, UP, ALT_ENTER, CTRL_C, CTRL_D = "\r", "\t", "\x1b[A", "\x1b\r", "\x03", "\x04"
+ENTER, TAB, UP, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\r", "\t", "\x1b[A", "\x1b\r", "\x03", "\x04", "\x12"
 
 
 class Terminal:

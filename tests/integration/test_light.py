@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 OPTIONAL = {"prefect", "sqlalchemy", "alembic", "openai", "anthropic", "fastapi", "langfuse"}
-HEAVY = OPTIONAL | {"pydantic_ai", "pydantic", "httpx", "httpx2", "rich", "click", "asyncio", "sqlite3"}
+HEAVY = OPTIONAL | {
+    "prompt_toolkit",
+    "pydantic_ai",
+    "pydantic",
+    "httpx",
+    "httpx2",
+    "rich",
+    "click",
+    "asyncio",
+    "sqlite3",
+}
 
 RUN = """\
 import json, sys
@@ -60,7 +70,7 @@ def test_the_version_loads_nothing_heavy(flag: str) -> None:
 def test_help_loads_neither_agents_nor_optional_libraries(arguments: list[str]) -> None:
     output, code, loaded = vulcan(*arguments)
     assert (code, "Usage: vulcan" in output) == (0, True)
-    assert loaded & (OPTIONAL | {"pydantic_ai", "rich"}) == set()
+    assert loaded & (OPTIONAL | {"pydantic_ai", "rich", "prompt_toolkit"}) == set()
 
 
 def test_a_whole_job_loads_no_optional_library(home: Path) -> None:
@@ -70,4 +80,10 @@ def test_a_whole_job_loads_no_optional_library(home: Path) -> None:
 
     assert (code, events[0], events[-1]) == (0, "JobRequested", "ApprovalRequested")
     assert "pydantic_ai" in loaded  # the agents really ran
-    assert loaded & OPTIONAL == set()
+    assert loaded & (OPTIONAL | {"prompt_toolkit"}) == set()
+
+
+def test_a_chat_in_a_pipe_loads_no_library_of_terminals(home: Path, project: Path) -> None:
+    output, code, loaded = vulcan("chat", "--repo", str(project), VULCAN_HOME=str(home), VULCAN_MODEL="")
+    assert (output, code) == ("", 0)
+    assert loaded & (OPTIONAL | {"prompt_toolkit", "pydantic_ai"}) == set()

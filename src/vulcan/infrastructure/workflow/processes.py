@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,6 +48,7 @@ class WorkerProcesses:
     ) -> None:
         self._store, self._alive, self._folder = store, alive, folder
         self._options, self._environ = tuple(options), dict(environ)
+        self._asked: set[int] = set()
         self._states: dict[str, Job] = {}
         self._started: dict[str, _Started] = {}
 
@@ -66,18 +68,22 @@ class WorkerProcesses:
                 env=self._environ,
                 start_new_session=True,  # a terminal's Ctrl-C is the conversation's, not the job's
             )
+        self._asked.discard(process.pid)
         self._started[job] = _Started(process, seq)
 
     def pause(self, job: str) -> bool:
-        """Ask the job's worker to let go; False if there is none."""
+        """Ask the job's worker to let go, once: a second signal would not let it put its work away. False if none is."""
         starting, holder = self._starting(job), self._state(job).worker
         if holder is not None and self._alive(holder):
-            os.kill(holder.pid, signal.SIGINT)
-            return True
-        if starting:
-            self._started[job].process.terminate()
-            return True
-        return False
+            return self._ask(holder.pid, signal.SIGINT)
+        return starting and self._ask(self._started[job].process.pid, signal.SIGTERM)
+
+    def _ask(self, pid: int, number: int) -> bool:
+        if pid not in self._asked:
+            self._asked.add(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return True
 
     def busy(self, job: str) -> bool:
         """Whether a living process works on the job, or is about to."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
-from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line
 from vulcan.domain.errors import UserError
 
@@ -79,11 +78,7 @@ def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> in
             screen.turn(
                 talk.job, f"Your last message was not answered; say it again if it still holds: {left}"
             )
-    try:
-        return asyncio.run(converse(session, sys.stdin))
-    except KeyboardInterrupt:
-        session.pause_all()
-        return ExitCode.PAUSED
+    return asyncio.run(converse(session, sys.stdin))
 
 
 def begin(vulcan: Vulcan, root: Path) -> str:

@@ -80,7 +80,8 @@ class ChatCompleter(Completer):
     def _paths(self, word: str) -> Iterator[Completion]:
         wanted = word.removeprefix("@").lower()
         if word.startswith("@") or "/" in word or len(word) >= LETTERS:
-            found = sorted((rank, path) for path in self._files if (rank := _rank(path, wanted)) is not None)
+            worst = 2 if word.startswith("@") else 1
+            found = sorted((rank, path) for path in self._files if (rank := _rank(path, wanted)) <= worst)
             for _, path in found[:MOST]:
                 yield Completion(path, -len(word))
 
@@ -104,11 +105,8 @@ def _chosen(choices: Iterable[Choice], begun: str) -> Iterator[Completion]:
             yield Completion(text, -len(begun), display=text.strip(), display_meta=about)
 
 
-def _rank(path: str, wanted: str) -> int | None:
-    """How well a path fits: by its beginning, its file's beginning, or any part of it; None if not at all."""
+def _rank(path: str, wanted: str) -> int:
+    """How well a path fits: 0 by its beginning, 1 by its file's beginning, 2 by any part of it, 3 not at all."""
     lower = path.lower()
-    if lower.startswith(wanted):
-        return 0
-    if lower.rpartition("/")[2].startswith(wanted):
-        return 1
-    return 2 if wanted in lower else None
+    fits = (lower.startswith(wanted), lower.rpartition("/")[2].startswith(wanted), wanted in lower, True)
+    return fits.index(True)

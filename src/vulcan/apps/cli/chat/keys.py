@@ -22,15 +22,19 @@ class Actions(Protocol):
 
 
 def bindings(actions: Actions) -> KeyBindings:
-    """Enter sends, Alt-Enter and Ctrl-J and a backslash before Enter add a line, Ctrl-C and Ctrl-D as in a shell."""
+    """Enter sends, Alt-Enter and a backslash before Enter add a line, Ctrl-C and Ctrl-D do as in a shell.
+
+    Ctrl-J is Enter: as that comes what is typed before the prompt is there, or while something is printed.
+    """
     keys = KeyBindings()
 
     @keys.add("enter", filter=Condition(_typing))
+    @keys.add("c-j", filter=Condition(_typing))
     def _(event: KeyPressEvent) -> None:
         _enter(event, actions)
 
     @keys.add("escape", "enter")
-    @keys.add("c-j")
+    @keys.add("escape", "c-j")
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from typing import IO, TYPE_CHECKING
 
@@ -75,6 +76,7 @@ class JsonScreen:
 async def converse(session: Session, messages: IO[str]) -> int:
     """Answer a message a line, following the jobs meanwhile; at the end wait for what is being worked on."""
     follower = asyncio.create_task(session.follow())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, _pause_or_end, session)
     try:
         while line := await asyncio.to_thread(messages.readline):
             text = message_of(line)
@@ -84,6 +86,13 @@ async def converse(session: Session, messages: IO[str]) -> int:
         follower.cancel()
     await session.until_quiet()
     return session.exit_code()
+
+
+def _pause_or_end(session: Session) -> None:
+    """Ctrl-C pauses what is being worked on; where there is nothing to pause, it ends the chat as it ends any command."""
+    if not session.pause_all():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once: a thread may sit in a read that nothing ends
+        signal.raise_signal(signal.SIGINT)
 
 
 def message_of(line: str) -> str:

@@ -136,6 +136,7 @@ class TerminalScreen:
             hang = hang if hang < width // 2 else 0
             head, body = line.divide([hang])
             for number, piece in enumerate(body.wrap(self._console, width - hang) or [Text()]):
+                piece.rstrip()
                 self._console.print(prefix + (Text(" " * hang) if number else head) + piece)
 
     def _diff(self, text: str, job: str) -> None:

@@ -1,0 +1,314 @@
+"""Parts of the terminal chat that need no terminal: what is completed, what keys do, how lines are laid out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.input import PipeInput, create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from rich.console import Console
+
+from fakes.sample_events import called, replied, requested
+from vulcan.application.converse.commands import COMMANDS
+from vulcan.application.converse.talk import Reply
+from vulcan.application.ports import StoredEvent
+from vulcan.apps.cli.chat.completion import ChatCompleter, offers_itself
+from vulcan.apps.cli.chat.keys import bindings
+from vulcan.apps.cli.chat.screen import LONG_DIFF, TerminalScreen
+from vulcan.apps.cli.chat.terminal import history_in
+from vulcan.apps.cli.status import activity_after, fitting, status_parts
+from vulcan.domain.errors import UserError
+from vulcan.domain.events import Event, JobFinished, JobOutcome, Stage, StageStarted
+from vulcan.domain.job import Job
+from vulcan.domain.messages import Intent
+
+FILES = ("calc.py", "docs/calc.md", "src/deep/calc_test.py", "src/other.py", "Makefile", "my file.txt")
+ESC = "\x1b"
+
+# ------------------------------------------------------------------------------------------- completion
+
+
+def completer(files: Sequence[str] = FILES) -> ChatCompleter:
+    return ChatCompleter(
+        lambda: files, lambda: [("tp1", "Fix it"), ("tq2", "")], lambda: ["adds", "is quick"]
+    )
+
+
+def offered(before: str, using: ChatCompleter | None = None) -> list[str]:
+    """The input as it would be after each of the offers."""
+    found = (using or completer()).get_completions(Document(before), CompleteEvent())
+    return [before[: len(before) + each.start_position] + each.text for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("/ne", ["/new "]),
+        ("/PA", ["/pause"]),
+        ("/nonsense", []),
+        ("say /ne", []),
+        ("/job ", ["/job tp1", "/job tq2"]),
+        ("/job tq", ["/job tq2"]),
+        ("/veto ", ["/veto 1 ", "/veto 2 "]),
+        ("/edit 2 ", ["/edit 2 is quick"]),
+        ("/edit 3 ", []),
+        ("/edit 2 was", []),
+        ("/veto 2 ", []),
+        ("Fix cal", ["Fix calc.py", "Fix docs/calc.md", "Fix src/deep/calc_test.py"]),
+        ("Fix ca", []),
+        ("Fix @ca", ["Fix calc.py", "Fix docs/calc.md", "Fix src/deep/calc_test.py"]),
+        ("@eep", ["src/deep/calc_test.py"]),
+        ("see src/", ["see src/deep/calc_test.py", "see src/other.py"]),
+        ("in `make", ["in `Makefile"]),
+        ("/new Fix @oth", ["/new Fix src/other.py"]),
+        ("@my", ["my file.txt"]),
+        ("Fix it ", []),
+        ("", []),
+    ],
+)
+def test_what_is_offered(before: str, after: list[str]) -> None:
+    assert offered(before) == after
+
+
+def test_every_command_is_offered_with_what_it_is_for() -> None:
+    found = list(completer().get_completions(Document("/"), CompleteEvent()))
+    assert [(each.display_text.split()[0][1:], each.display_meta_text) for each in found] == [
+        (command.name, command.about) for command in COMMANDS
+    ]
+
+
+def test_names_that_a_terminal_would_obey_are_not_offered() -> None:
+    odd = completer((f"bad{ESC}]0;x\x07.py", "bad\u202e.py", "bad\n.py", "bad\udcff.py", "bad.py"))
+    assert offered("@bad", odd) == ["bad.py"]
+
+
+def test_files_are_read_once_and_only_when_they_are_wanted() -> None:
+    reads = []
+
+    def read() -> Sequence[str]:
+        reads.append(1)
+        return FILES
+
+    reader = ChatCompleter(read, list, list)
+    offered("/ne", reader)
+    assert reads == []
+    assert offered("@oth", reader) == offered("@oth", reader) == ["src/other.py"]
+    assert reads == [1]
+
+
+def test_a_repository_that_can_not_be_read_offers_nothing() -> None:
+    def gone() -> Sequence[str]:
+        raise UserError("gone")
+
+    assert offered("@a", ChatCompleter(gone, list, list)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [("/", True), ("/ne", True), ("/new ", False), ("a @", True), ("a @x", True), ("a @x ", False), ("src/", False),
+     ("word", False), ("", False), ("a\n/x", False)],
+)  # fmt: skip
+def test_what_shows_itself_while_typing(before: str, shown: bool) -> None:
+    assert offers_itself(before) == shown
+
+
+@given(st.text())
+def test_any_text_can_be_completed(text: str) -> None:
+    for after in offered(text):
+        assert after
+    offers_itself(text)
+
+
+# ------------------------------------------------------------------------------------------------- keys
+
+
+class Pressed:
+    """Remembers what keys set off; takes messages while `ready`."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.ready = True
+        self.session: PromptSession[str] | None = None
+
+    def send(self, text: str) -> bool:
+        self.done.append(f"send {text}" if self.ready else "busy")
+        return self.ready
+
+    def interrupt(self) -> None:
+        self.done.append("interrupt")
+
+    def leave(self) -> None:
+        assert self.session
+        self.session.app.exit(result=self.session.default_buffer.text)
+
+
+@pytest.fixture
+def keyboard() -> Iterator[PipeInput]:
+    with create_pipe_input() as pipe:
+        yield pipe
+
+
+def press(keyboard: PipeInput, keys: str) -> list[str]:
+    """What the keys set off, of which the last is to leave."""
+    pressed = Pressed()
+    pressed.session = PromptSession(
+        key_bindings=bindings(pressed), multiline=True, input=keyboard, output=DummyOutput()
+    )
+
+    keyboard.send_text(keys)
+    assert asyncio.run(pressed.session.prompt_async()) == ""
+    return pressed.done
+
+
+@pytest.mark.parametrize(
+    ("keys", "done"),
+    [
+        ("hello\r", ["send hello"]),
+        ("hello\n", ["send hello"]),
+        ("  hello \r", ["send hello"]),
+        ("\r \r\x03", []),
+        ("one\x1b\rtwo\r", ["send one\ntwo"]),
+        ("one\\\rtwo\r", ["send one\ntwo"]),
+        ("\x1b[200~one\r\ntwo\nthree\x1b[201~\r", ["send one\ntwo\nthree"]),
+        ("wrong\x03right\r", ["send right"]),
+        ("\x03\x03", ["interrupt", "interrupt"]),
+    ],
+)
+def test_keys(keyboard: PipeInput, keys: str, done: list[str]) -> None:
+    assert press(keyboard, f"{keys}\x04") == done
+
+
+def test_what_is_not_taken_stays_in_the_input(keyboard: PipeInput) -> None:
+    pressed = Pressed()
+    pressed.ready = False
+    pressed.session = PromptSession(
+        key_bindings=bindings(pressed), multiline=True, input=keyboard, output=DummyOutput()
+    )
+
+    async def run() -> str:
+        assert pressed.session
+        keyboard.send_text("hello\r\x01\x04")  # Ctrl-A, Ctrl-D: deletes a letter, as in a shell
+        running = asyncio.create_task(pressed.session.prompt_async())
+        while pressed.session.default_buffer.text != "ello":  # noqa: ASYNC110 - keys have no event
+            await asyncio.sleep(0.01)
+        pressed.leave()
+        return await running
+
+    assert asyncio.run(run()) == "ello"
+    assert pressed.done == ["busy"]
+
+
+# ----------------------------------------------------------------------------------------------- screen
+
+
+def shown(width: int = 60) -> tuple[TerminalScreen, io.StringIO]:
+    out = io.StringIO()
+    return TerminalScreen(Console(file=out, width=width, highlight=False, markup=False, emoji=False)), out
+
+
+def stored(event: Event) -> StoredEvent:
+    return StoredEvent("j1", 3, 0.0, event)
+
+
+def test_an_answer_comes_line_by_line_and_what_has_begun_can_be_seen() -> None:
+    screen, out = shown()
+    screen.fragment("It is fi")
+    assert (out.getvalue(), screen.begun) == ("", "It is fi")
+    screen.fragment("ne [event 3]\nand[bold]")
+    assert (out.getvalue(), screen.begun) == ("It is fine [event 3]\n", "and[bold]")
+    screen.reply(Reply("all of it", Intent.QUESTION, shown=True))
+    assert out.getvalue() == "It is fine [event 3]\nand[bold]\n"
+    assert screen.begun == ""
+
+
+def test_lines_go_on_below_their_beginning() -> None:
+    screen, out = shown(24)
+    screen.reply(Reply("Goal: x\n 12. one two three four five\n\n- six seven eight nine ten", Intent.COMMAND))
+    screen.event(stored(StageStarted(Stage.GENERATE, 2)), Job())
+    assert out.getvalue() == (
+        "Goal: x\n 12. one two three four\n     five\n\n- six seven eight nine\n  ten\n│ ── generate (round 2)\n"
+    )
+
+
+@given(st.text(), st.integers(min_value=4, max_value=50))
+def test_anything_can_be_shown_at_any_width(text: str, width: int) -> None:
+    screen, out = shown(width)
+    screen.fragment(text)
+    for form in ("text", "diff"):
+        screen.reply(Reply(text, Intent.QUESTION, form=form))
+    screen.turn("j1", text)
+    screen.said(text)
+    screen.event(stored(requested(text)), Job())
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", out.getvalue() + screen.begun)
+
+
+def test_what_an_answer_said_is_not_said_again() -> None:
+    screen, out = shown()
+    screen.reply(Reply("AC-1 is now: x\n1. x\nok?", Intent.CONFIRMATION))
+    screen.turn("j1", "Job j1 waits for your word:\n1. x\nok?")
+    screen.event(stored(JobFinished(JobOutcome.DONE, "merged")), Job())
+    assert out.getvalue() == "AC-1 is now: x\n1. x\nok?\n"
+    screen.turn("j1", "Job j1: done. merged")
+    assert out.getvalue().endswith("Job j1: done. merged\n")
+
+
+def test_a_long_diff_is_cut_and_says_where_the_rest_is() -> None:
+    screen, out = shown()
+    screen.reply(Reply("\n".join(f"+{n}" for n in range(LONG_DIFF + 7)), Intent.COMMAND, "j1", form="diff"))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert lines[LONG_DIFF - 1] == f"+{LONG_DIFF - 1}"
+    assert lines[LONG_DIFF:] == ["... and 7 lines more: vulcan show j1 --diff | less"]
+
+
+# ----------------------------------------------------------------------------------- status and history
+
+
+def job_under_way() -> Job:
+    job = Job()
+    for event in (requested("Go"), StageStarted(Stage.GENERATE, 1), replied()):
+        job = job.apply(event, 1.0)
+    return job
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (100, "2/9 generate · round 1 · 1 model calls · 1,200 tokens · $0.010 · 12 s"),
+        (60, "2/9 generate · round 1 · 1 model calls · $0.010 · 12 s"),
+        (38, "2/9 generate · round 1 · $0.010 · 12 s"),
+        (30, "2/9 generate · $0.010 · 12 s"),
+        (10, "2/9 gener…"),
+    ],
+)
+def test_a_narrow_status_line_does_without_what_matters_least(width: int, line: str) -> None:
+    assert fitting(status_parts(job_under_way(), 12.3), width) == line
+
+
+def test_activity() -> None:
+    assert activity_after(stored(called()), "") == "coder: run_command pytest -q: 3 passed"
+    assert activity_after(stored(replied()), "x") == "coder thought"
+    assert activity_after(stored(StageStarted(Stage.JUDGE, 1)), "x") == ""
+
+
+def test_history_is_for_its_owners_eyes_and_may_be_impossible(tmp_path: Path) -> None:
+    path = tmp_path / "chat-history"
+    path.touch(0o644)
+    history = history_in(tmp_path)
+    history.append_string("two\nlines")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(history_in(tmp_path).load_history_strings()) == ["two\nlines"]
+    path.unlink()
+    path.mkdir()
+    history.append_string("three")  # it can't be written any more
+    assert list(history_in(tmp_path).load_history_strings()) == []
+    assert list(history_in(tmp_path / "none").load_history_strings()) == []
