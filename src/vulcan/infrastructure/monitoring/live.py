@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = 30.0
 QUICK = 0.5
 """Seconds for an answer above which a server is not waited for at the end."""
-SHARE, LONGEST_GAP = 20, 5.0
-"""Sending takes at most every twentieth second of a processor, as long as it comes about every five seconds."""
+SHARE, LONGEST_GAP = 20, 2.0
+"""Sending takes at most a twentieth of a processor, as far as it then still comes every two seconds."""
 
 
 class LiveTraces:
