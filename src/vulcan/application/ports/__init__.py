@@ -1,0 +1,98 @@
+"""Every port: what the use cases need of the outside, one to four methods each; a file for each kind.
+
+Values that cross a port are frozen dataclasses of the domain or of this package. An adapter raises the errors of
+`vulcan.domain.errors` only. A fake passes the same contract suite as the real adapter.
+"""
+
+from __future__ import annotations
+
+from vulcan.application.ports.agents import (
+    Analyst,
+    AuthoredTests,
+    Briefing,
+    CallJournal,
+    Coder,
+    Reviewer,
+    TestAuthor,
+)
+from vulcan.application.ports.conversation import Answerer, Interpretation, Interpreter, Workers
+from vulcan.application.ports.forge import (
+    Branches,
+    Forge,
+    PipelineRun,
+    Pipelines,
+    PullRequest,
+    PullRequests,
+    Release,
+    Releases,
+)
+from vulcan.application.ports.history import History, SourceRepository, SourceState, VersionControl
+from vulcan.application.ports.sandbox import Box, BoxSpec, CommandResult, Limits, Mount, Sandbox
+from vulcan.application.ports.store import BlobStore, Clock, EventStore, StoredEvent
+from vulcan.application.ports.testing import (
+    CodeInspector,
+    StaticChecks,
+    TestChanges,
+    TestRequest,
+    TestRunner,
+    TestRunResult,
+)
+from vulcan.application.ports.workflow import Observer, WorkflowEngine
+from vulcan.application.ports.workspace import (
+    Checkout,
+    Checkouts,
+    EnvironmentBuilder,
+    OpenWorkspace,
+    PreparedEnvironment,
+    Workspace,
+)
+
+__all__ = [
+    "Analyst",
+    "Answerer",
+    "AuthoredTests",
+    "BlobStore",
+    "Box",
+    "BoxSpec",
+    "Branches",
+    "Briefing",
+    "CallJournal",
+    "Checkout",
+    "Checkouts",
+    "Clock",
+    "CodeInspector",
+    "Coder",
+    "CommandResult",
+    "EnvironmentBuilder",
+    "EventStore",
+    "Forge",
+    "History",
+    "Interpretation",
+    "Interpreter",
+    "Limits",
+    "Mount",
+    "Observer",
+    "OpenWorkspace",
+    "PipelineRun",
+    "Pipelines",
+    "PreparedEnvironment",
+    "PullRequest",
+    "PullRequests",
+    "Release",
+    "Releases",
+    "Reviewer",
+    "Sandbox",
+    "SourceRepository",
+    "SourceState",
+    "StaticChecks",
+    "StoredEvent",
+    "TestAuthor",
+    "TestChanges",
+    "TestRequest",
+    "TestRunResult",
+    "TestRunner",
+    "VersionControl",
+    "Workers",
+    "WorkflowEngine",
+    "Workspace",
+]

@@ -1,0 +1,92 @@
+"""Working copies, clean checkouts and the dependencies that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from vulcan.application.ports.sandbox import CommandResult, Mount
+
+
+class Workspace(Protocol):
+    """The agent's working copy: files and commands, all inside the sandbox.
+
+    Paths are relative to the repository's root; leaving it raises `ToolError`.
+    """
+
+    async def run(self, command: str, timeout: float) -> CommandResult:
+        """Run a shell command."""
+
+    def read(self, path: str) -> bytes:
+        """Content of a regular file."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Create or replace a regular file, and its folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEnvironment:
+    """A project's dependencies, installed once per digest of what names them.
+
+    Attributes:
+        mounts: what to show inside boxes (read-only).
+        environment: variables for commands, PATH included.
+        python: the interpreter's path inside the box.
+        generated: files that installing the project generates in its tree; copied into each clean checkout.
+        notes: what could not be installed and similar, for the report.
+    """
+
+    digest: str
+    mounts: tuple[Mount, ...]
+    environment: Mapping[str, str]
+    python: str
+    generated: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+class EnvironmentBuilder(Protocol):
+    """Prepares a project's dependencies outside of any job."""
+
+    async def prepare(self, checkout: Path) -> PreparedEnvironment:
+        """The environment for the project in `checkout`, from the cache or built now."""
+
+
+class OpenWorkspace(Protocol):
+    """A job's workspace while a stage works in it."""
+
+    @property
+    def files(self) -> Workspace:
+        """Files and commands for an agent."""
+
+    def snapshot(self) -> str:
+        """Store the files as a tree; returns its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A clean checkout with the project's environment; thrown away after use."""
+
+    path: Path
+    environment: PreparedEnvironment
+
+
+class Checkouts(Protocol):
+    """Directories of a job: the agents' workspace and clean checkouts that no agent ever sees."""
+
+    def workspace(
+        self, job: str, key: str, start: str, resume_tree: str
+    ) -> AbstractAsyncContextManager[OpenWorkspace]:
+        """The workspace for one stage and round (`key`), fresh from commit `start`.
+
+        If it was already opened under the same key before a kill, its files stay as they are, or are put back
+        to `resume_tree` where that is not empty.
+        """
+
+    def clean(self, job: str, commit: str) -> AbstractAsyncContextManager[Checkout]:
+        """A clean checkout of a commit or tree."""
+
+    def remove(self, job: str) -> None:
+        """Remove all directories of the job."""
