@@ -13,10 +13,11 @@ from fakes.sample_events import BASE_COMMIT
 from vulcan.application.converse.log import ConversationLog
 from vulcan.application.converse.questions import Subject
 from vulcan.application.converse.talk import Services, Talk
-from vulcan.application.ports import CallJournal, CodeArtifact, Interpretation, SourceState, Workspace
+from vulcan.application.ports import CallJournal, Interpretation, SourceState, Workspace
 from vulcan.application.requests import Desk, Order
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.events import ConversationStarted, Event
+from vulcan.domain.generation import CodeArtifact
 from vulcan.domain.job import fold
 from vulcan.domain.messages import Intent
 from vulcan.domain.policy import ReviewPolicy
