@@ -283,10 +283,10 @@ def job_under_way() -> Job:
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (100, "2/9 generate · round 1 · 1 model calls · 1,200 tokens · $0.010 · 12 s"),
-        (60, "2/9 generate · round 1 · 1 model calls · $0.010 · 12 s"),
-        (38, "2/9 generate · round 1 · $0.010 · 12 s"),
-        (30, "2/9 generate · $0.010 · 12 s"),
+        (100, "2/9 generate · round 1 · 1 model calls · 1,200 tokens · $0.0100 · 12 s"),
+        (60, "2/9 generate · round 1 · 1 model calls · $0.0100 · 12 s"),
+        (39, "2/9 generate · round 1 · $0.0100 · 12 s"),
+        (30, "2/9 generate · $0.0100 · 12 s"),
         (10, "2/9 gener…"),
     ],
 )
