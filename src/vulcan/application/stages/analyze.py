@@ -27,7 +27,7 @@ async def analyze(services: Services, log: JobLog) -> None:
     start = job.newest_commit if job.generation else request.base_commit
     async with services.checkouts.workspace(log.id, key, start, "") as opened:
         requirement = await services.analyst.analyze(briefing, opened.files, calls)
-    if job.requirement is not None and job.generation is not None:  # tests are tied to numbers already
+    if job.requirement is not None and job.testing is not None:  # tests are tied to numbers already
         requirement = renumbered(requirement, job.requirement)
     if requirement.questions and not request.ask:
         requirement = _assume(requirement)
