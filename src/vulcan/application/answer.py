@@ -30,7 +30,7 @@ class Statement:
 
     def render(self) -> str:
         """The sentence with its citations."""
-        cited = ", ".join([*(f"event {seq}" for seq in self.events), *self.places])
+        cited = ", ".join(dict.fromkeys([*(f"event {seq}" for seq in self.events), *self.places]))
         return f"{self.text} [{cited}]" if cited else self.text
 
 
