@@ -608,6 +608,16 @@ def test_a_job_that_waits_for_approval_can_be_steered_and_its_old_approval_is_wo
     assert job.next_stage() is Stage.ANALYZE
 
 
+def test_what_is_said_after_an_approval_and_before_the_merge_takes_the_approval_back() -> None:
+    job = job_after(*ASKED, ApprovalGranted(DIGEST, "ada"), STEER)
+
+    assert job.next_stage() is Stage.ANALYZE
+    assert job.unheard
+    assert job.approved == frozenset()
+    after = job.apply(RequirementsAnalyzed(REQUIREMENT, heard=1))
+    assert after.next_stage() is Stage.GENERATE, "the coder has not heard it"
+
+
 def test_a_refusal_ends_the_job_and_leaves_the_pull_request() -> None:
     job = job_after(*ASKED, ApprovalRefused(DIGEST, "ada", "not now"))
 

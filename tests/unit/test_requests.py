@@ -15,16 +15,18 @@ from fakes.memory_forge import MemoryForge
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.memory_vcs import MemoryVcs
 from vulcan.application.ports import SourceState
-from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order, new_job_id
+from vulcan.application.requests import MAX_INSTRUCTION, MERGING, Desk, Order, new_job_id
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import JobNotFound, UserError
 from vulcan.domain.events import (
     ApprovalGranted,
+    ApprovalRefused,
     ApprovalRequested,
     BranchPushed,
     BudgetRaised,
     ClarificationAnswered,
     ClarificationRequested,
+    EffectIntended,
     Event,
     JobCancelled,
     JobFinished,
@@ -32,6 +34,7 @@ from vulcan.domain.events import (
     JobRequested,
     JobUndone,
     Merged,
+    SteeringGiven,
 )
 from vulcan.domain.job import Ended
 from vulcan.domain.policy import ReviewPolicy, approval_digest
@@ -299,3 +302,33 @@ async def test_undo_after_a_merge_leaves_the_merge_and_the_outcome() -> None:
     assert after.state == "merged"
     assert not any("pull request" in what for what in removed)
     assert world.desk.log(world.job).job.next_stage() == Ended(JobOutcome.DONE)
+
+
+def test_a_job_whose_merge_has_begun_takes_no_message_any_more() -> None:
+    world = World()
+    job = world.order()
+    world.happens(job, ApprovalRequested("merge", "b" * 40, DIGEST), ApprovalGranted(DIGEST, "ada"))
+    world.desk.steer(job, "wait, call it total", "ada")
+    assert world.last(job) == SteeringGiven("wait, call it total", "ada")
+    world.happens(job, EffectIntended(f"{MERGING}{'b' * 40}", "merge #1"))
+    with pytest.raises(UserError, match="is being merged already"):
+        world.desk.steer(job, "and again", "ada")
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 20_001])
+def test_a_message_to_a_job_has_a_measure(text: str) -> None:
+    world = World()
+    with pytest.raises(UserError, match="a message to a job"):
+        world.desk.steer(world.order(), text, "ada")
+
+
+def test_a_refusal_is_bound_to_what_was_asked() -> None:
+    world = World()
+    job = world.order()
+    with pytest.raises(UserError, match="does not wait for an approval"):
+        world.desk.refuse(job, "ada")
+    world.happens(job, ApprovalRequested("merge", "c" * 40, DIGEST))
+    with pytest.raises(UserError, match="another commit"):
+        world.desk.approve(job, "ada", "d" * 40)
+    assert world.desk.refuse(job, "ada", "no") == "merge of cccccccccc"
+    assert world.last(job) == ApprovalRefused(DIGEST, "ada", "no")

@@ -32,6 +32,9 @@ from vulcan.domain.policy import ReviewPolicy
 
 MAX_INSTRUCTION = 20_000
 NEW_JOB = "Start a new job for it."
+MERGING = "release/merge/"
+"""What the key of a merge begins with; the commit follows."""
+
 DIGITS = string.digits + string.ascii_lowercase
 
 
@@ -153,15 +156,21 @@ class Desk:
         log.append(ClarificationAnswered(text, by))
 
     def steer(self, job: str, text: str, by: str) -> None:
-        """Tell the job something; the model hears it before its next call."""
-        log = self.log(job)
-        if isinstance(state := log.job.next_stage(), Ended):
-            raise UserError(f"job {job} has ended ({state.outcome.value})", hint=NEW_JOB)
-        if log.job.deployment and log.job.deployment.merge_commit:
-            raise UserError(f"job {job} is merged already", hint=NEW_JOB)
+        """Tell the job something; the model hears it before its next call.
+
+        Raises:
+            UserError: the job has ended, or its merge has begun: what is said then would reach nobody.
+        """
         if not text.strip() or len(text) > MAX_INSTRUCTION:
             raise UserError(f"a message to a job has 1 to {MAX_INSTRUCTION:,} characters")
-        log.append(SteeringGiven(text.strip(), by))
+        while True:
+            state = self.log(job).job
+            _must_be_steerable(job, state)
+            try:
+                self._store.append(job, state.seq, [SteeringGiven(text.strip(), by)])
+            except ConcurrentAppend:
+                continue
+            return
 
     def confirm(self, job: str, by: str) -> None:
         """Agree to the requirements as they stand."""
@@ -243,6 +252,14 @@ class Desk:
         state = job.next_stage()
         if not (isinstance(state, Waiting) and state.waiting_for is what):
             raise UserError(f"the job {complaint}", hint="See what it waits for with: vulcan show")
+
+
+def _must_be_steerable(job: str, state: Job) -> None:
+    now = state.next_stage()
+    if isinstance(now, Ended):
+        raise UserError(f"job {job} has ended ({now.outcome.value})", hint=NEW_JOB)
+    if f"{MERGING}{state.newest_commit}" in state.effects_intended:
+        raise UserError(f"job {job} is being merged already", hint=NEW_JOB)
 
 
 async def _remove(job: Job, source: SourceRepository, forge: Forge) -> tuple[str, ...]:

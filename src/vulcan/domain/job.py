@@ -195,6 +195,11 @@ class Job:
         return self.tree if self.tree_is_current else ""
 
     @property
+    def unheard(self) -> bool:
+        """Whether the person said something that the requirements do not take into account yet."""
+        return self.analyzed < len(self.steering)
+
+    @property
     def proven(self) -> bool:
         """Whether the newest verdict is for the newest commit and says proven."""
         return self.verdict is not None and self.verdict.proven
@@ -337,14 +342,16 @@ def _take_up(job: Job, revised: Requirement) -> Changes:
 
 def _must_hear(job: Job, event: Event) -> bool:
     """Whether a stage's result is put off, because the person said something that the requirements do not know of."""
-    return isinstance(event, RESULTS) and job.outcome is None and job.analyzed < len(job.steering)
+    return isinstance(event, RESULTS) and job.outcome is None and job.unheard
 
 
 def _steered(job: Job, event: SteeringGiven, at: float) -> Changes:
     del at
-    changes: Changes = {"steering": (*job.steering, event.text)}
+    changes: Changes = {"steering": (*job.steering, event.text), "approved": frozenset()}
     if _waits_for(job, WaitingFor.APPROVAL):
-        changes |= {"waiting": None, "due": Stage.ANALYZE, "put_off": job.due}
+        changes |= {"waiting": None}
+    if job.due is Stage.RELEASE and not (job.deployment and job.deployment.merge_commit):
+        changes |= {"due": Stage.ANALYZE, "put_off": job.due}
     return changes
 
 

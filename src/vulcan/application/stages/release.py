@@ -7,6 +7,7 @@ from vulcan.application.effects import perform
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Release
 from vulcan.application.report import merge_message, release_notes
+from vulcan.application.requests import MERGING
 from vulcan.application.services import Services
 from vulcan.application.versions import next_tag
 from vulcan.domain.errors import VulcanError
@@ -33,10 +34,17 @@ async def release(services: Services, log: JobLog) -> None:
     passed = job.pipeline is not None and job.pipeline.passed
     if not policy.may_merge(proven=job.proven, pipeline_passed=passed, approved=approved):
         raise VulcanError("the review policy does not allow this merge")
-    merged = await _merge(services, log, commit)
+    try:
+        merged = await _merge(services, log, commit)
+    except _SteeredError:
+        return
     if policy.release:
         await _publish(services, log, merged)
     log.append(JobFinished(JobOutcome.DONE, f"proven and merged as {merged[:10]}"))
+
+
+class _SteeredError(Exception):
+    """The person said something before the merge began: the job turns to that."""
 
 
 async def _merge(services: Services, log: JobLog, commit: str) -> str:
@@ -50,9 +58,11 @@ async def _merge(services: Services, log: JobLog, commit: str) -> str:
         return pull.merge_commit if pull and pull.state == "merged" else ""
 
     async def act() -> str:
+        if log.job.unheard:  # the intent is in the log by now, and after it no message is taken any more
+            raise _SteeredError
         return (await pulls.merge(number, commit, merge_message(log.id, log.job, number))).merge_commit
 
-    merged = await perform(log, f"release/merge/{commit}", f"merge #{number}", look_up=look_up, act=act)
+    merged = await perform(log, f"{MERGING}{commit}", f"merge #{number}", look_up=look_up, act=act)
     log.append(Merged(number, merged))
     return merged
 
