@@ -227,7 +227,7 @@ def _time(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
     worked = job.seconds_worked(log[-1].at)
     return [
         Statement(
-            f"Worked on for {worked:.1f} s, from the request to the last event {log[-1].at - log[0].at:.1f} s.",
+            f"Worked on for {worked:.1f} s, from the request to the end of the log {log[-1].at - log[0].at:.1f} s.",
             (log[0].seq, log[-1].seq),
         )
     ]

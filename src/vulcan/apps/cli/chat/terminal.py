@@ -62,6 +62,13 @@ async def converse_at_terminal(vulcan: Vulcan, talk: Talk, source: SourceState, 
     return 0
 
 
+def _let_go_of_terminal() -> None:
+    """It is gone: what is still to be flushed at the end goes nowhere, instead of failing."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+
+
 def _open(vulcan: Vulcan, session: Session, screen: TerminalScreen, source: SourceState) -> None:
     model = vulcan.settings.model.name
     place = one_line(f"{source.root.name} ({source.branch or source.head[:10]})", 60)
