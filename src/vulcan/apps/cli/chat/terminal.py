@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -62,13 +61,6 @@ async def converse_at_terminal(vulcan: Vulcan, talk: Talk, source: SourceState, 
     return 0
 
 
-def _let_go_of_terminal() -> None:
-    """It is gone: what is still to be flushed at the end goes nowhere, instead of failing."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-
-
 def _open(vulcan: Vulcan, session: Session, screen: TerminalScreen, source: SourceState) -> None:
     model = vulcan.settings.model.name
     place = one_line(f"{source.root.name} ({source.branch or source.head[:10]})", 60)
@@ -92,10 +84,10 @@ def _recall(session: Session, screen: TerminalScreen) -> None:
 
 
 def _say_no_more() -> None:
-    """What is still to be printed would fail: the terminal may be gone."""
-    for stream in (sys.__stdout__, sys.__stderr__):
-        if stream is not None and os.isatty(stream.fileno()):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """What is still to be printed would fail: the terminal may be gone, which then does not even say that it was one."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
 
 
 async def _take_leave(session: Session, screen: TerminalScreen, how: str) -> None:
