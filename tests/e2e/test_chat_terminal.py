@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ANALYSIS, CALC, GOOD_JOB, Cli, make_repository, reply
-from fakes.model_server import SILENT, serving
+from fakes.model_server import SILENT, serving, text
 from fakes.terminal import ALT_ENTER, CTRL_C, CTRL_D, CTRL_R, ENTER, TAB, UP, Terminal
 
 Recording = Callable[[Sequence[str]], str]
@@ -127,11 +127,15 @@ def test_nothing_of_others_is_obeyed_and_no_colour_is_honoured(
     assert not re.search(rb"\x1b\[(?:[0-9;]*;)?(?:[34][0-7]|[39]8;|9[0-7])[0-9;]*m", terminal.raw)
 
 
-def test_an_answer_is_awaited_and_can_be_stopped(home: Path, project: Path) -> None:
-    with serving([SILENT]) as server:
+@pytest.mark.sandbox
+def test_an_answer_streams_is_awaited_and_can_be_stopped(home: Path, project: Path) -> None:
+    answer = f"It holds `add` [calc.py:1].{OWNED}\nIt subtracts [calc.py:2]."
+    with serving([text(answer), SILENT]) as server:
         chat = ("chat", "--repo", str(project), "--model", "m", "--base-url", server.url)
         with Terminal(home, *chat, OPENAI_API_KEY="k") as terminal:
-            terminal.until("›").say("Tell me something").until("thinking")
+            terminal.until("›").say("/ask What is in calc.py?").until("It subtracts [calc.py:2].")
+            assert "It holds `add` [calc.py:1].\\x1b]0;owned" in terminal.screen
+            terminal.say("Tell me something").until("thinking")
             terminal.press(f"typed ahead{ENTER}").until("› typed ahead")
             terminal.press(CTRL_C).until(lambda: terminal.line == "›")
             terminal.press(CTRL_C).until("Stopped.")

@@ -43,6 +43,12 @@ def test_a_missing_path_is_said_to_be_missing(source: GitSource, tmp_path: Path)
         source.inspect(tmp_path / "absent")
 
 
+def test_tracked_files_are_named_also_from_a_subfolder(source: GitSource, user: UserRepository) -> None:
+    user.commit({"a": "1", "b/c d": "2"})
+    (user.root / "new").write_text("not tracked")
+    assert source.tracked(user.root) == source.tracked(user.root / "b") == ("a", "b/c d")
+
+
 def test_a_file_is_not_a_folder(source: GitSource, user: UserRepository) -> None:
     user.commit({"a": "1"})
     with pytest.raises(UserError, match="not a folder"):

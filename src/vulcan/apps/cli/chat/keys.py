@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from prompt_toolkit.application import get_app
+from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -64,13 +66,8 @@ def _enter(event: KeyPressEvent, actions: Actions) -> None:
 
 def _typing() -> bool:
     """Whether keys go into the message, not into a search."""
-    from prompt_toolkit.application import get_app
-    from prompt_toolkit.enums import DEFAULT_BUFFER
-
     return get_app().layout.has_focus(DEFAULT_BUFFER)
 
 
 def _text() -> str:
-    from prompt_toolkit.application import get_app
-
     return get_app().current_buffer.text

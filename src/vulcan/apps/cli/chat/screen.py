@@ -16,7 +16,9 @@ from vulcan.domain.events import (
     ApprovalRequested,
     ClarificationRequested,
     ConfirmationRequested,
+    Event,
     JobFinished,
+    JobRequested,
     RequirementsAnalyzed,
     RequirementsEdited,
 )
@@ -41,6 +43,7 @@ _MARKS = (
 
 
 _TOLD = (ConfirmationRequested, ClarificationRequested, ApprovalRequested, JobFinished, RequirementsEdited)
+"""Events that an answer or `turn` puts into words."""
 
 
 _HANG = re.compile(r"\s*(?:(?:\d+\.|[-*•✓✗?]|AC-\d+)\s+)?")
@@ -84,8 +87,7 @@ class TerminalScreen:
         """Print the event's line, unless an answer or `turn` says the same."""
         self._activity[stored.job] = activity_after(stored, self._activity.get(stored.job, ""))
         words, style = line_of(stored)
-        listed = isinstance(stored.event, RequirementsAnalyzed) and job.request and job.request.confirm
-        if words and not listed and not isinstance(stored.event, _TOLD):
+        if words and not _told(stored.event, job):
             self._lines(Text(words, style=style), Text(BAR, style="dim"))
 
     def turn(self, job: str, text: str) -> None:
@@ -147,3 +149,12 @@ class TerminalScreen:
         )
         if len(lines) > LONG_DIFF:
             self.note(f"... and {len(lines) - LONG_DIFF:,} lines more: vulcan show {job} --diff | less")
+
+
+def _told(event: Event, job: Job) -> bool:
+    """Whether an answer or `turn` says the same as the event's line."""
+    if isinstance(event, JobRequested):
+        return not event.notes
+    if isinstance(event, RequirementsAnalyzed):  # the numbered list follows
+        return job.request is not None and job.request.confirm
+    return isinstance(event, _TOLD)
