@@ -76,6 +76,12 @@ def test_a_wrong_command_names_near_ones() -> None:
         recognise("/", NOTHING)
 
 
+def test_what_a_command_takes_may_begin_on_the_next_line() -> None:
+    understood = recognise("/new\nMake add add\n\nand sub", NOTHING)
+    assert understood is not None
+    assert understood.text == "Make add add\n\nand sub"
+
+
 @pytest.mark.parametrize(
     ("text", "order", "question"),
     [

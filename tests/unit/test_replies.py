@@ -112,7 +112,7 @@ def test_everything_of_a_briefing_is_said_what_is_stable_first() -> None:
     order = [
         "Files:",
         "Instruction:\nFix add",
-        "Answer to your questions:\nfloats too",
+        "The person's word on questions and requirements:\nfloats too",
         "Goal: Make add add",
         "- AC-1: adds\n- AC-2: returns",
         "Assumptions:\n- numbers only",

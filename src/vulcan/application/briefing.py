@@ -8,8 +8,12 @@ from vulcan.domain.job import Job
 
 
 def briefing_for(job: Job, call_key: str) -> Briefing:
-    """The instruction, the rules of the conversation it comes from, and what the person said since."""
+    """The instruction, the rules of the conversation it comes from, and all that the person said since."""
     request = request_of(job)
     return Briefing(
-        call_key=call_key, instruction=request.instruction, steering=job.steering, rules=request.rules
+        call_key=call_key,
+        instruction=request.instruction,
+        answers=job.answers,
+        steering=job.steering,
+        rules=request.rules,
     )

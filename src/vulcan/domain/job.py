@@ -329,7 +329,7 @@ def _take_up(job: Job, revised: Requirement) -> Changes:
         "Change what it asks for; leave the code as it is where it does so already."
     )
     findings = (*job.findings, Finding(STEERING, Owner.CODER, text))
-    note = f"round {job.round}: the person said something"
+    note = f"round {job.round}: the person said: {' '.join(words.split())[:160]}"
     return {
         "due": Stage.GENERATE,
         "round": job.round + 1,

@@ -133,7 +133,9 @@ def sources_of(subject: Subject) -> Sources:
 
 
 def _told_of(context: str, subject: Subject) -> str:
-    parts = [overview(subject.history, subject.commit) if subject.commit else "", context]
+    files = overview(subject.history, subject.commit) if subject.commit else ""
+    of = "of the job's newest commit" if subject.job.generation else "as they are without the job's work"
+    parts = [f"{files}\n(What you read are the files {of}.)" if files else "", context]
     if subject.log:
         parts.append(f"The job's log, by number of event:\n{told(subject.log)[-MAX_LOG:]}")
     if subject.job.generation:

@@ -193,8 +193,8 @@ def recognise(message: str, situation: Situation) -> Understood | None:
 
 
 def _slash(text: str) -> Understood:
-    name, _, rest = text[1:].partition(" ")
-    command, rest = BY_NAME.get(name.lower()), rest.strip()
+    name, *after = text[1:].split(maxsplit=1) or [""]
+    command, rest = BY_NAME.get(name.lower()), "".join(after).strip()
     if command is None:
         near = [f"/{c.name}" for c in COMMANDS if name and c.name.startswith(name[0].lower())]
         hint = f"Did you mean {' or '.join(near)}?" if near else ""

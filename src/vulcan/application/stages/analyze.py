@@ -21,7 +21,6 @@ async def analyze(services: Services, log: JobLog) -> None:
         briefing_for(job, key),
         overview=overview(services.repository, request.base_commit),
         requirement=job.requirement if job.analyses else None,
-        answers=job.answers,
     )
     calls = JobCalls(log)
     start = job.newest_commit if job.generation else request.base_commit

@@ -16,14 +16,16 @@ def render(briefing: Briefing) -> str:
     parts.append(f"Instruction:\n{briefing.instruction}")
     if briefing.rules:
         parts.append("Standing rules of the person:\n" + "\n".join(f"- {rule}" for rule in briefing.rules))
-    parts += [f"Answer to your questions:\n{answer}" for answer in briefing.answers]
+    parts += [f"The person's word on questions and requirements:\n{answer}" for answer in briefing.answers]
     parts += [said(text) for text in briefing.steering]
     if briefing.requirement is not None:
         parts.append(_requirement(briefing.requirement))
     if briefing.interface:
         parts.append(f"Public interface of what changed:\n{briefing.interface}")
     if briefing.diff:
-        parts.append(f"The change so far:\n```diff\n{briefing.diff[:MAX_DIFF]}\n```")
+        parts.append(
+            f"The change so far, which is in the project already:\n```diff\n{briefing.diff[:MAX_DIFF]}\n```"
+        )
     if briefing.findings:
         found = "\n".join(
             f"{n}. [{f.gate}] {f.text[:MAX_FINDING]}" for n, f in enumerate(briefing.findings, 1)
