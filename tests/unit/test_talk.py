@@ -8,6 +8,7 @@ from fakes.sample_events import BASE_COMMIT
 from fakes.talkers import ScriptedAnswerer, ScriptedInterpreter, Table
 from vulcan.application.converse.questions import LEFT_OUT
 from vulcan.application.ports import Interpretation
+from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.events import (
     ApprovalGranted,
     ApprovalRefused,
@@ -404,3 +405,20 @@ async def test_a_message_without_measure_is_refused_and_not_kept() -> None:
     at = Table()
     assert "at most 20,000 characters" in await at.hear("x" * 20_001)
     assert at.talk.log.state.messages == ()
+
+
+async def test_where_the_model_does_not_answer_the_form_of_a_message_must_do() -> None:
+    at = await table(*LIST)
+
+    async def away(*_arguments: object) -> Interpretation:
+        raise ModelUnavailable("the model m does not answer", hint="Check it.")
+
+    at.interpreter.interpret = away  # type: ignore[union-attr, method-assign]
+    at.talk = at.again()
+    assert "the model m does not answer\nCheck it." in await at.hear("the sky is blue")
+    assert "(yes/no)" in await at.hear("Add a flag")
+    assert not at.workers.started
+    at.answerer.answer = away  # type: ignore[union-attr, method-assign]
+    said = await at.hear("why did it cost so much?")
+    assert "No model was asked, so it cost nothing." in said
+    assert "(the model m does not answer)" in said

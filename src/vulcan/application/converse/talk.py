@@ -16,7 +16,7 @@ from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
 from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
 from vulcan.application.converse.questions import Show, Subject, from_log, from_model
-from vulcan.application.converse.recognise import Situation, Understood, is_order, recognise
+from vulcan.application.converse.recognise import Situation, Understood, is_order, is_question, recognise
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
 from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
 from vulcan.domain.budget import Budget
@@ -181,10 +181,13 @@ class Talk:
     async def _interpret(self, message: str) -> Understood:
         interpreter = self._services.interpreter
         if interpreter is None:
-            return self._without_model(message)
+            return self._without_model(message, NO_MODEL)
         context = context_of(self.log.state, self._job() if self.job else None)
         key = f"chat/{self.log.state.seq}"
-        read = await interpreter.interpret(key, context, message, self._calls())
+        try:
+            read = await interpreter.interpret(key, context, message, self._calls())
+        except ModelUnavailable as error:
+            return self._without_model(message, f"{error.message}\n{error.hint}".strip())
         source = self.log.state.messages[-1].seq
         self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(read.remember)))
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
@@ -198,11 +201,14 @@ class Talk:
             return text == message and is_order(message) and not self.situation().under_way
         return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
 
-    def _without_model(self, message: str) -> Understood:
+    def _without_model(self, message: str, otherwise: str) -> Understood:
+        """What can be said of a message by its form alone; whatever that sets off is asked about first."""
+        if is_question(message) and self.job:
+            return Understood(Intent.QUESTION, message)
         if is_order(message):
             intent = Intent.STEERING if self.situation().under_way else Intent.NEW_JOB
             return Understood(intent, message, exact=False)
-        return Understood(Intent.UNCLEAR, NO_MODEL)
+        return Understood(Intent.UNCLEAR, otherwise)
 
     def _calls(self) -> ConversationCalls:
         return ConversationCalls(self.log, self._services.budget)
