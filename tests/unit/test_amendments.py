@@ -39,6 +39,54 @@ def test_words(said: str, word: Amendment) -> None:
     assert read_word(said) == word
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no 2 people use it alike",
+        "No 3 retries are enough",
+        "no 2, 3 retries are enough",
+        "not 2 but 3 retries",
+        "drop 2 of the retries",
+        "remove 2 spaces from the output",
+        "remove 1-second delays",
+        "-1 is returned for an empty list",
+        "-1.5 is rounded to -2",
+        "3 retries are enough",
+        "3.5 seconds is the limit",
+        "2.0 is printed, never 2",
+        "10:30 is printed as 10.30",
+        "1=1 holds",
+        "edit 2 files only",
+        "change 5 seconds to 10",
+        "change 2 to 3 retries",
+        "no 99999999999999999999",
+        "...",
+        "!",
+    ],
+)
+def test_prose_that_has_a_number_in_it_is_for_the_analyst(said: str) -> None:
+    assert read_word(said) == Amendment(Word.SAY, (), said)
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("/edit 2 takes decimals", Amendment(Word.EDIT, (2,), "takes decimals")),
+        ("/edit 2 3 decimals at least", Amendment(Word.EDIT, (2,), "3 decimals at least")),
+        ("/veto 2 floats, too", Amendment(Word.VETO, (2,), "floats, too")),
+        ("veto 3 they are joined", Amendment(Word.VETO, (3,), "they are joined")),
+        ("drop 2. It is too much", Amendment(Word.VETO, (2,), "It is too much")),
+        ("no 2, 3 and 4", Amendment(Word.VETO, (2, 3, 4))),
+        ("no 3 - they are joined", Amendment(Word.VETO, (3,), "they are joined")),
+        ("remove 2.", Amendment(Word.VETO, (2,))),
+        ("2:takes decimals", Amendment(Word.EDIT, (2,), "takes decimals")),
+        ("change 2 to takes decimals", Amendment(Word.EDIT, (2,), "takes decimals")),
+    ],
+)
+def test_words_on_an_item(said: str, word: Amendment) -> None:
+    assert read_word(said) == word
+
+
 @given(st.text(max_size=60))
 def test_every_line_says_something(said: str) -> None:
     assert read_word(said).word in Word

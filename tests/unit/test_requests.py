@@ -15,7 +15,7 @@ from fakes.memory_forge import MemoryForge
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.memory_vcs import MemoryVcs
 from vulcan.application.ports import SourceState
-from vulcan.application.requests import MAX_INSTRUCTION, MERGING, Desk, Order, new_job_id
+from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order, new_job_id
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import JobNotFound, UserError
 from vulcan.domain.events import (
@@ -36,7 +36,7 @@ from vulcan.domain.events import (
     Merged,
     SteeringGiven,
 )
-from vulcan.domain.job import Ended
+from vulcan.domain.job import MERGE_EFFECT, Ended
 from vulcan.domain.policy import ReviewPolicy, approval_digest
 
 ORDER = Order("Add a flag", Path("/project"), "m", Budget(), ReviewPolicy(), by="ada")
@@ -310,8 +310,8 @@ def test_a_job_whose_merge_has_begun_takes_no_message_any_more() -> None:
     world.happens(job, ApprovalRequested("merge", "b" * 40, DIGEST), ApprovalGranted(DIGEST, "ada"))
     world.desk.steer(job, "wait, call it total", "ada")
     assert world.last(job) == SteeringGiven("wait, call it total", "ada")
-    world.happens(job, EffectIntended(f"{MERGING}{'b' * 40}", "merge #1"))
-    with pytest.raises(UserError, match="is being merged already"):
+    world.happens(job, EffectIntended(f"{MERGE_EFFECT}{'b' * 40}", "merge #1"))
+    with pytest.raises(UserError, match="being merged"):
         world.desk.steer(job, "and again", "ada")
 
 

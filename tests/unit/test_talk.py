@@ -231,7 +231,8 @@ async def test_a_yes_is_for_the_commit_that_was_asked_about() -> None:
     at = await table(MERGE, readings=(read(Intent.APPROVAL),))
     await at.hear("I am happy with that")
     other = approval_digest("merge", "d" * 40)
-    at.happens(SteeringGiven("x", "bob"), ApprovalRequested("merge", "d" * 40, other))
+    heard = RequirementsAnalyzed(REQUIREMENT, heard=1)
+    at.happens(SteeringGiven("x", "bob"), heard, ApprovalRequested("merge", "d" * 40, other))
     assert "another commit" in await at.hear("yes")
     assert not any(isinstance(event, ApprovalGranted) for event in at.in_job())
 

@@ -28,12 +28,18 @@ AGREED = frozenset(
 )
 HOW = "ok: go on · 2: new text: edit item 2 · no 3 because ...: veto item 3 · any other sentence goes to the analyst"
 
+# Prose about the change has numbers in it, too ("no 2 people ...", "3.5 seconds ..."): whatever could be prose is no edit.
 _EDIT = re.compile(
-    r"(?:edit\s+|change\s+)?(\d+)\s*[:.=]\s*(\S.*)|(?:edit|change)\s+(\d+)\s+(?:to\s+)?(\S.*)",
+    r"(?:edit\s+|change\s+)?(\d{1,4})(?:\s*:(?!\d)\s*|\.\s+|\s*=\s+(?=\D))(\S.*)"
+    r"|(?:edit|change)\s+(\d{1,4})\s+to\s+([^\d\s].*)"
+    r"|/edit\s+(\d{1,4})[\s:.=]\s*(?:to\s+)?(\S.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_NUMBERS = r"(\d{1,4}(?:\s*(?:,|and)\s*\d{1,4})*)"
 _VETO = re.compile(
-    r"(?:no|not|veto|drop|remove|-)\s*(\d+(?:\s*(?:,|and)\s*\d+)*)\s*(?:[:,.;-]|because|since)?\s*(.*)",
+    rf"(?:no|not|veto|drop|remove|-)\s*{_NUMBERS}"
+    r"(?:\s*[.!]?|(?:\s*[:;]|,(?!\s*\d)|\.(?=\s)|\s+-(?=\s)|\s+(?:because|since)\b)\s*(\S.*))"
+    rf"|/?veto\s*{_NUMBERS}\b\s*(?:[:,.;-]|because\b|since\b)?\s*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -88,13 +94,21 @@ def numbered_list(requirement: Requirement) -> list[str]:
 def read_word(text: str) -> Amendment:
     """What a person's line says of the list; whatever is no edit, veto or agreement is for the analyst."""
     plain = text.strip()
-    if plain.lower().rstrip(".!") in AGREED:
+    if not plain or plain.lower().rstrip(".!") in AGREED - {""}:
         return Amendment(Word.AGREE)
     if match := _VETO.fullmatch(plain):
-        return Amendment(Word.VETO, tuple(int(n) for n in re.findall(r"\d+", match[1])), match[2].strip())
+        numbers, why = _found(match)
+        return Amendment(Word.VETO, tuple(int(number) for number in re.findall(r"\d+", numbers)), why)
     if match := _EDIT.fullmatch(plain):
-        return Amendment(Word.EDIT, (int(match[1] or match[3]),), (match[2] or match[4]).strip())
+        number, text = _found(match)
+        return Amendment(Word.EDIT, (int(number),), text)
     return Amendment(Word.SAY, text=plain)
+
+
+def _found(match: re.Match[str]) -> tuple[str, str]:
+    """The numbers and the text of whichever alternative matched."""
+    numbers, *text = [group for group in match.groups() if group]
+    return numbers, text[0].strip() if text else ""
 
 
 def amend(requirement: Requirement, word: Amendment) -> Amended:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from vulcan.application.joblog import JobLog
 from vulcan.domain.events import EffectDone, EffectIntended
+from vulcan.domain.job import Job
 
 
 async def perform(
@@ -15,6 +16,7 @@ async def perform(
     *,
     look_up: Callable[[], Awaitable[str]],
     act: Callable[[], Awaitable[str]],
+    unless: Callable[[Job], bool] | None = None,
 ) -> str:
     """Make an outward effect happen exactly once, over any number of kills.
 
@@ -24,6 +26,7 @@ async def perform(
         what: the effect in words, for people.
         look_up: says what the effect's result is if it already happened, else an empty string.
         act: makes it happen and says its result.
+        unless: what keeps an effect from being begun; the result is empty then.
     """
     done = (log.job.effects_done or {}).get(key)
     if done is not None:
@@ -31,8 +34,8 @@ async def perform(
     result = ""
     if key in log.job.effects_intended:
         result = await look_up()
-    else:
-        log.append(EffectIntended(key, what))
+    elif not log.append(EffectIntended(key, what), unless=unless):
+        return ""
     if not result:
         result = await act()
     log.append(EffectDone(key, result))

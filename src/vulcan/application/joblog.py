@@ -60,8 +60,8 @@ class JobLog:
         self._take(fresh)
         return fresh
 
-    def append(self, *events: Event) -> None:
-        """Append, and fold what was appended.
+    def append(self, *events: Event, unless: Callable[[Job], bool] | None = None) -> bool:
+        """Append, and fold what was appended; False, and nothing is appended, where `unless` holds at that moment.
 
         What another process appends meanwhile (an answer, an approval) is taken in first.
 
@@ -69,13 +69,14 @@ class JobLog:
             Fenced: another worker took the job.
             Cancelled: a person cancelled it.
         """
-        while True:
+        while unless is None or not unless(self.job):
             try:
                 self._take(self._store.append(self.id, self.job.seq, events))
             except ConcurrentAppend:
                 self._stop_if_taken(self.refresh())
             else:
-                return
+                return True
+        return False
 
     def claim(self, event: WorkStarted) -> None:
         """Take the job; from now on an append of this worker fails once another worker has claimed it.

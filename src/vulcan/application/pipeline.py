@@ -95,6 +95,8 @@ class Pipeline:
     async def _run(self, log: JobLog, stage: Stage) -> None:
         try:
             log.append(StageStarted(stage, log.job.round))
+            if log.job.next_stage() is not stage:
+                return  # the person's word, taken in just now, asks for something else first
             before = log.job.seq
             await self._stages[stage](log)
             if log.job.seq == before:

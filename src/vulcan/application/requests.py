@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +33,6 @@ from vulcan.domain.policy import ReviewPolicy
 
 MAX_INSTRUCTION = 20_000
 NEW_JOB = "Start a new job for it."
-MERGING = "release/merge/"
-"""What the key of a merge begins with; the commit follows."""
-
 DIGITS = string.digits + string.ascii_lowercase
 
 
@@ -156,21 +154,18 @@ class Desk:
         log.append(ClarificationAnswered(text, by))
 
     def steer(self, job: str, text: str, by: str) -> None:
-        """Tell the job something; the model hears it before its next call.
-
-        Raises:
-            UserError: the job has ended, or its merge has begun: what is said then would reach nobody.
-        """
+        """Tell the job something; the model hears it before its next call."""
         if not text.strip() or len(text) > MAX_INSTRUCTION:
             raise UserError(f"a message to a job has 1 to {MAX_INSTRUCTION:,} characters")
-        while True:
-            state = self.log(job).job
-            _must_be_steerable(job, state)
-            try:
-                self._store.append(job, state.seq, [SteeringGiven(text.strip(), by)])
-            except ConcurrentAppend:
-                continue
-            return
+
+        def comes_too_late(state: Job) -> bool:
+            if isinstance(end := state.next_stage(), Ended):
+                raise UserError(f"job {job} has ended ({end.outcome.value})", hint=NEW_JOB)
+            if state.merging or (state.deployment and state.deployment.merge_commit):
+                raise UserError(f"job {job} is merged already, or is being merged", hint=NEW_JOB)
+            return False
+
+        self.log(job).append(SteeringGiven(text.strip(), by), unless=comes_too_late)
 
     def confirm(self, job: str, by: str) -> None:
         """Agree to the requirements as they stand."""
@@ -200,27 +195,41 @@ class Desk:
 
     def approve(self, job: str, by: str, commit: str = "") -> str:
         """Approve what the job waits for, if it is still about `commit`; returns what that is."""
-        log, asked = self._asked_for_approval(job)
-        if commit and asked.commit != commit:
-            raise UserError(
-                f"job {job} waits for the approval of another commit by now ({asked.commit[:10]})",
-                hint="Look at it again, then approve.",
-            )
-        log.append(ApprovalGranted(asked.digest, by))
+        log, asked = self._asked_for_approval(job, commit)
+        log.append(ApprovalGranted(asked.digest, by), unless=self._another(job, asked.commit))
         return f"{asked.action} of {asked.commit[:10]}"
 
-    def refuse(self, job: str, by: str, reason: str = "") -> str:
-        """Refuse what the job waits for; the job ends, its pull request stays open. Returns what was refused."""
-        log, asked = self._asked_for_approval(job)
-        log.append(ApprovalRefused(asked.digest, by, reason))
+    def refuse(self, job: str, by: str, reason: str = "", commit: str = "") -> str:
+        """Refuse what the job waits for, if it is still about `commit`; returns what was refused.
+
+        The job ends, its pull request stays open.
+        """
+        log, asked = self._asked_for_approval(job, commit)
+        log.append(ApprovalRefused(asked.digest, by, reason), unless=self._another(job, asked.commit))
         return f"{asked.action} of {asked.commit[:10]}"
 
-    def _asked_for_approval(self, job: str) -> tuple[JobLog, ApprovalRequested]:
+    def _asked_for_approval(self, job: str, commit: str) -> tuple[JobLog, ApprovalRequested]:
         log = self.log(job)
         self._must_wait_for(log.job, WaitingFor.APPROVAL, "does not wait for an approval")
         if log.job.approval is None:
             raise UserError(f"job {job} does not say what is to be approved")
+        self._another(job, commit or log.job.approval.commit)(log.job)
         return log, log.job.approval
+
+    def _another(self, job: str, commit: str) -> Callable[[Job], bool]:
+        """Raises where the job does not wait for the approval of this commit any more."""
+
+        def check(state: Job) -> bool:
+            self._must_wait_for(state, WaitingFor.APPROVAL, "does not wait for an approval")
+            if state.approval is None or state.approval.commit != commit:
+                now = state.approval.commit[:10] if state.approval else "none"
+                raise UserError(
+                    f"job {job} waits for the approval of another commit by now ({now})",
+                    hint="Look at it again, then approve.",
+                )
+            return False
+
+        return check
 
     def raise_budget(self, job: str, budget: Budget, by: str) -> None:
         """Give the job other limits."""
@@ -252,14 +261,6 @@ class Desk:
         state = job.next_stage()
         if not (isinstance(state, Waiting) and state.waiting_for is what):
             raise UserError(f"the job {complaint}", hint="See what it waits for with: vulcan show")
-
-
-def _must_be_steerable(job: str, state: Job) -> None:
-    now = state.next_stage()
-    if isinstance(now, Ended):
-        raise UserError(f"job {job} has ended ({now.outcome.value})", hint=NEW_JOB)
-    if f"{MERGING}{state.newest_commit}" in state.effects_intended:
-        raise UserError(f"job {job} is being merged already", hint=NEW_JOB)
 
 
 async def _remove(job: Job, source: SourceRepository, forge: Forge) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ class Conversation:
     kept: int = 0
     job: str = ""
     jobs: tuple[str, ...] = ()
+    chosen: int = 0
     proposal: Proposal | None = None
     compacted: int = 0
     digest: str = ""
@@ -68,6 +69,11 @@ class Conversation:
     def recent(self) -> tuple[Message, ...]:
         """Messages that no digest stands for."""
         return tuple(message for message in self.messages if message.seq > self.compacted)
+
+    @property
+    def chosen_last(self) -> bool:
+        """Whether the job was chosen after the last message was said: that message led to it."""
+        return bool(self.messages) and self.chosen > self.messages[-1].seq
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ def _kept(before: Conversation, event: NoteKept) -> Conversation:
 
 def _chosen(before: Conversation, event: JobChosen) -> Conversation:
     jobs = before.jobs if event.job in before.jobs or not event.job else (*before.jobs, event.job)
-    return replace(before, job=event.job, jobs=jobs)
+    return replace(before, job=event.job, jobs=jobs, chosen=before.seq + 1)
 
 
 _HANDLERS: dict[type[Event], Callable[[Conversation, Any], Conversation]] = {

@@ -93,6 +93,9 @@ Changes = dict[str, Any]
 """Fields of a job and their new values."""
 
 STEERING = "steering"
+MERGE_EFFECT = "release/merge/"
+"""Key of the merge among the effects, before the commit."""
+
 RESULTS = (
     RequirementsAnalyzed,
     RequirementsConfirmed,
@@ -195,14 +198,19 @@ class Job:
         return self.tree if self.tree_is_current else ""
 
     @property
-    def unheard(self) -> bool:
-        """Whether the person said something that the requirements do not take into account yet."""
-        return self.analyzed < len(self.steering)
-
-    @property
     def proven(self) -> bool:
         """Whether the newest verdict is for the newest commit and says proven."""
         return self.verdict is not None and self.verdict.proven
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the person said something that the requirements do not know of."""
+        return self.analyzed < len(self.steering)
+
+    @property
+    def merging(self) -> bool:
+        """Whether the merge has begun, so that a word comes too late; one that failed waits for a resume."""
+        return self.waiting is None and f"{MERGE_EFFECT}{self.newest_commit}" in self.effects_intended
 
     def seconds_worked(self, now: float) -> float:
         """Time in which a worker was on the job, in seconds."""
@@ -347,10 +355,13 @@ def _must_hear(job: Job, event: Event) -> bool:
 
 def _steered(job: Job, event: SteeringGiven, at: float) -> Changes:
     del at
-    changes: Changes = {"steering": (*job.steering, event.text), "approved": frozenset()}
+    changes: Changes = {"steering": (*job.steering, event.text)}
+    if job.merging or job.outcome is not None:
+        return changes
+    changes["approved"] = frozenset()  # what was approved before is not what will be merged
     if _waits_for(job, WaitingFor.APPROVAL):
-        changes |= {"waiting": None}
-    if job.due is Stage.RELEASE and not (job.deployment and job.deployment.merge_commit):
+        changes["waiting"] = None
+    if job.due is Stage.RELEASE:
         changes |= {"due": Stage.ANALYZE, "put_off": job.due}
     return changes
 
@@ -503,15 +514,18 @@ def _pipeline(job: Job, event: PipelineFinished, at: float) -> Changes:
 
 
 def _approval_requested(job: Job, event: ApprovalRequested, at: float) -> Changes:
+    if job.unheard:  # said while the approval was being asked for
+        return {"approval": event, "due": Stage.ANALYZE, "put_off": job.put_off or job.due}
     reason = f"{event.action} of {event.commit[:10]}"
     return {"approval": event} | _wait(job, at, Waiting(WaitingFor.APPROVAL, reason))
 
 
 def _approval_granted(job: Job, event: ApprovalGranted, at: float) -> Changes:
     del at
-    changes: Changes = {"approved": job.approved | {event.digest}}
     asked = job.approval is not None and job.approval.digest == event.digest
-    return changes | {"waiting": None} if asked and _waits_for(job, WaitingFor.APPROVAL) else changes
+    if not (asked and _waits_for(job, WaitingFor.APPROVAL)):
+        return {}
+    return {"approved": job.approved | {event.digest}, "waiting": None}
 
 
 def _approval_refused(job: Job, event: ApprovalRefused, at: float) -> Changes:

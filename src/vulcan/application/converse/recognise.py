@@ -20,6 +20,8 @@ REFUSE = frozenset(["refuse", "reject", "refuse it", "reject it", "don't merge",
 PAUSE = frozenset(["pause", "stop", "wait", "hold on", "pause it", "stop it", "hold"])
 RESUME = frozenset(["resume", "continue", "go on", "carry on", "resume it"])
 CANCEL = frozenset(["cancel", "cancel it", "cancel the job", "abort", "abort it"])
+NAMED = {Intent.APPROVAL: APPROVE, Intent.REFUSAL: REFUSE, Intent.CANCEL: CANCEL}
+LEFT = "Left as it is."
 HELLO = "Hello. What is to be done? (/help lists the commands)"
 UNDO = frozenset(["undo", "undo it", "undo the job"])
 GREETINGS = frozenset(["hi", "hello", "hey", "good morning", "good evening", "moin", "hallo"])
@@ -144,13 +146,19 @@ VERBS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides how words are read: the job that is talked about, and what Vulcan asked last."""
+    """What decides how words are read: the job that is talked about, and what Vulcan asked last.
+
+    Attributes:
+        overtaken: whether a yes may be for something else than `proposal`: it was asked elsewhere or before a
+            restart, or the job has asked something since.
+    """
 
     job: str = ""
     ended: bool = False
     busy: bool = False
     waiting_for: WaitingFor | None = None
     proposal: Proposal | None = None
+    overtaken: bool = False
 
     @property
     def under_way(self) -> bool:
@@ -201,7 +209,7 @@ def _slash(text: str) -> Understood:
         raise UserError(f"there is no command /{name}", hint=f"{hint} All of them: /help".strip())
     if not rest and command.arguments and not command.arguments.startswith("["):
         raise UserError(f"/{command.name} takes {command.arguments}: {command.about}")
-    prefix = {"edit": "edit ", "veto": "veto "}.get(command.name, "")
+    prefix = {"edit": "/edit ", "veto": "/veto "}.get(command.name, "")
     return Understood(command.intent, prefix + rest, command=command.name)
 
 
@@ -209,15 +217,31 @@ def _agreement(words: str, _text: str, situation: Situation) -> Understood | Non
     asked = situation.proposal
     if asked is None:
         return None
-    if words in YES:
-        return Understood(asked.intent, asked.text, agreed=asked)
-    return Understood(Intent.SMALL_TALK, "Left as it is.") if words in NO else None
+    named = next((intent for intent, names in NAMED.items() if words in names), None)
+    if words in YES or named is asked.intent:
+        return _agreed(asked, situation)
+    if words in NO:
+        return Understood(Intent.SMALL_TALK, LEFT)
+    # "cancel" may be for the question or for the job: the harmless reading holds, or it is asked
+    if named is Intent.CANCEL:
+        return Understood(Intent.SMALL_TALK, f"{LEFT} To end the job: /cancel" if situation.job else LEFT)
+    if named and situation.waiting_for is WaitingFor.APPROVAL:
+        return Understood(named, exact=False)
+    return None
+
+
+def _agreed(asked: Proposal, situation: Situation) -> Understood:
+    if asked.job and asked.job != situation.job:
+        return Understood(Intent.SMALL_TALK, f"That was about job {asked.job}: /job {asked.job}, then again.")
+    if situation.overtaken:
+        return Understood(asked.intent, asked.text, exact=False)
+    return Understood(asked.intent, asked.text, agreed=asked)
 
 
 def _reply_to_job(words: str, text: str, situation: Situation) -> Understood | None:
     """What the job waits for gives short words their meaning."""
     waits = situation.waiting_for
-    if waits is WaitingFor.CONFIRMATION and read_word(text).word is not Word.SAY:
+    if waits is WaitingFor.CONFIRMATION and text and read_word(text).word is not Word.SAY:
         return Understood(Intent.CONFIRMATION, text)
     if waits is WaitingFor.APPROVAL and words in APPROVE | YES:
         return Understood(Intent.APPROVAL, exact=words in APPROVE)
@@ -229,6 +253,7 @@ def _reply_to_job(words: str, text: str, situation: Situation) -> Understood | N
 
 
 def _plain_words(words: str, text: str, situation: Situation) -> Understood | None:
+    asks = situation.waiting_for is WaitingFor.CLARIFICATION
     readings = (
         (words in BARE, Understood(Intent.COMMAND, command=words)),
         (words in LEAVE, Understood(Intent.COMMAND, command="quit")),
@@ -236,7 +261,8 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
         (words in THANKS, Understood(Intent.SMALL_TALK, "You are welcome.")),
         (situation.under_way and words in CANCEL, Understood(Intent.CANCEL)),
         (bool(situation.job) and words in UNDO, Understood(Intent.UNDO, exact=False)),
-        (situation.busy and words in PAUSE, Understood(Intent.PAUSE)),
+        ((situation.busy or asks) and words in PAUSE, Understood(Intent.PAUSE)),
+        (asks and words in RESUME, Understood(Intent.RESUME)),
         (_answers(text, situation), Understood(Intent.ANSWER, text)),
         (only_notes(text), Understood(Intent.SMALL_TALK, "Kept; see /notes.")),
     )
@@ -244,7 +270,7 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
 
 
 def _answers(text: str, situation: Situation) -> bool:
-    return situation.waiting_for is WaitingFor.CLARIFICATION and not is_question(text)
+    return situation.waiting_for is WaitingFor.CLARIFICATION and bool(text) and not is_question(text)
 
 
 def _common_question(text: str, situation: Situation) -> Understood | None:
@@ -269,4 +295,11 @@ def is_order(text: str) -> bool:
     words = re.findall(r"[a-z']+", text.strip().lower())
     while words and words[0] in {"please", "now", "then", "and", "also"}:
         words = words[1:]
-    return bool(words) and words[0] in VERBS and not text.rstrip().endswith("?")
+    to_vulcan = len(words) > 1 and words[1] in {"me", "us", "you", "your", "asking", "talking"}
+    return bool(words) and words[0] in VERBS and not to_vulcan and not text.rstrip().endswith("?")
+
+
+def is_wish(text: str) -> bool:
+    """Whether a message has the form of a wish for the work: an order, or what must or should be."""
+    wishes = re.search(r"\b(must|should|shall|needs? to|has to|have to|instead|rather)\b", text.lower())
+    return is_order(text) or (wishes is not None and not is_question(text))

@@ -9,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from vulcan.application.amendments import Word, read_word
+from vulcan.application.amendments import Amendment, Word, read_word
 from vulcan.application.answer import answer
 from vulcan.application.converse.commands import help_text
 from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
 from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
 from vulcan.application.converse.questions import Show, Subject, from_log, from_model
-from vulcan.application.converse.recognise import Situation, Understood, is_order, is_question, recognise
+from vulcan.application.converse.recognise import (
+    Situation,
+    Understood,
+    is_order,
+    is_question,
+    is_wish,
+    recognise,
+)
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
 from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
 from vulcan.domain.budget import Budget
@@ -30,6 +37,8 @@ NO_MODEL = (
     "No model is configured, so only commands, exact words and common questions are understood. See /help."
 )
 STOPPED = "(stopped)"
+SENT_BACK_TO_WORK = frozenset([WaitingFor.CONFIRMATION, WaitingFor.CLARIFICATION, WaitingFor.APPROVAL])
+"""What a job waits for when steering starts work, which costs money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Talk:
     def __init__(self, log: ConversationLog, services: Services) -> None:
         self.log, self._services = log, services
         self._desk, self._workers = services.desk, services.workers
+        self._asked: Proposal | None = None
         self._handlers: dict[Intent, Handler] = {
             Intent.NEW_JOB: self._new_job,
             Intent.QUESTION: self._question,
@@ -117,15 +127,19 @@ class Talk:
 
     def situation(self) -> Situation:
         """What decides how words are read now."""
+        proposal = self.log.state.proposal
         if not self.job:
-            return Situation(proposal=self.log.state.proposal)
-        state = self._job().next_stage()
+            return Situation(proposal=proposal, overtaken=proposal != self._asked)
+        job = self._job()
+        state = job.next_stage()
+        asked_since = isinstance(state, Waiting) and job.updated_at > self.log.state.updated_at
         return Situation(
             job=self.job,
             ended=isinstance(state, Ended),
             busy=self._workers.busy(self.job),
             waiting_for=state.waiting_for if isinstance(state, Waiting) else None,
-            proposal=self.log.state.proposal,
+            proposal=proposal,
+            overtaken=asked_since or proposal != self._asked,
         )
 
     def unanswered(self) -> str:
@@ -197,8 +211,11 @@ class Talk:
 
     def _borne_out(self, intent: Intent, text: str, message: str) -> bool:
         """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
+        situation = self.situation()
         if intent is Intent.NEW_JOB:
-            return text == message and is_order(message) and not self.situation().under_way
+            return text == message and is_order(message) and not situation.under_way
+        if intent is Intent.STEERING and situation.waiting_for in SENT_BACK_TO_WORK:
+            return text == message and is_wish(message)
         return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
 
     def _without_model(self, message: str, otherwise: str) -> Understood:
@@ -223,6 +240,7 @@ class Talk:
 
     def _ask_first(self, proposal: Proposal, question: str) -> Reply:
         self.log.append(ActProposed(proposal))
+        self._asked = proposal
         return Reply(f"{question} (yes/no)", proposal.intent, self.job)
 
     # ------------------------------------------------------------------------------------------------- jobs
@@ -249,7 +267,8 @@ class Talk:
         for job in self._desk.newest(20):
             request = self._desk.log(job).job.request
             same = request and (request.conversation, request.instruction) == (self.log.id, text)
-            if same and job not in self.log.state.jobs:
+            noted = job in self.log.state.jobs
+            if same and (not noted or (job == self.job and self.log.state.chosen_last)):
                 return job
         return ""
 
@@ -262,7 +281,9 @@ class Talk:
         if situation.waiting_for is WaitingFor.CLARIFICATION:
             return await self._answer(understood, _show)
         if situation.waiting_for is WaitingFor.CONFIRMATION:
-            return self._amended(job, understood.text)
+            # an agreement, an edit or a veto is the person's own word, never a model's version of it
+            own = read_word(understood.text) if understood.command else None
+            return self._amended(job, own or Amendment(Word.SAY, text=understood.text))
         self._desk.steer(job, understood.text, self._services.by)
         if situation.waiting_for is WaitingFor.APPROVAL:
             self._workers.start(job)
@@ -283,10 +304,9 @@ class Talk:
                 Proposal(Intent.CONFIRMATION, understood.text, job),
                 f"Is this your word on the requirements of job {job}: {understood.text}",
             )
-        return self._amended(job, understood.text)
+        return self._amended(job, read_word(understood.text))
 
-    def _amended(self, job: str, text: str) -> Reply:
-        word = read_word(text)
+    def _amended(self, job: str, word: Amendment) -> Reply:
         if word.word is Word.AGREE:
             self._desk.confirm(job, self._services.by)
             self._workers.start(job)
@@ -317,11 +337,13 @@ class Talk:
     async def _refuse(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
+            asked = self._job().approval
             return self._ask_first(
-                Proposal(Intent.REFUSAL, understood.text, job),
+                Proposal(Intent.REFUSAL, understood.text, job, asked.commit if asked else ""),
                 f"Refuse what job {job} waits for, which ends it",
             )
-        what = self._desk.refuse(job, self._services.by, understood.text)
+        commit = understood.agreed.commit if understood.agreed else ""
+        what = self._desk.refuse(job, self._services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
 
     async def _cancel(self, understood: Understood, _show: Show) -> Reply:
@@ -346,11 +368,13 @@ class Talk:
             return Reply(f"Job {job} pauses; its work is safe. Go on with: /resume", Intent.PAUSE, job)
         return Reply(f"Nobody works on job {job}: it {state_of(self._job())}.", Intent.PAUSE, job)
 
-    async def _resume(self, _understood: Understood, _show: Show) -> Reply:
+    async def _resume(self, understood: Understood, _show: Show) -> Reply:
         job, situation = self._need_job(), self.situation()
         if situation.ended or situation.busy or situation.waiting_for not in {None, WaitingFor.RESUME}:
             state = "is being worked on" if situation.busy else state_of(self._job())
             return Reply(f"Job {job} {state}.", Intent.RESUME, job)
+        if not understood.exact and not understood.agreed:
+            return self._ask_first(Proposal(Intent.RESUME, "", job), f"Go on with job {job}")
         self._workers.start(job)
         return Reply(f"Job {job} goes on.", Intent.RESUME, job)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from pathlib import Path
 
 from vulcan.application.commits import request_of, requirement_of, subject
@@ -27,7 +28,7 @@ async def deliver(services: Services, log: JobLog) -> None:
     log.append(PullRequestOpened(number, url, subject(requirement_of(job)), draft=not job.proven))
     if not job.proven:
         reason = f"not proven after {job.round} rounds; the work is on branch {branch}"
-        log.append(JobFinished(JobOutcome.NOT_PROVEN, reason, next_steps(job)))
+        log.append(JobFinished(JobOutcome.NOT_PROVEN, reason, next_steps(job)), unless=attrgetter("unheard"))
 
 
 def branch_name(log: JobLog) -> str:

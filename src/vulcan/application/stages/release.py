@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from vulcan.application.commits import request_of, requirement_of, subject
 from vulcan.application.effects import perform
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Release
 from vulcan.application.report import merge_message, release_notes
-from vulcan.application.requests import MERGING
 from vulcan.application.services import Services
 from vulcan.application.versions import next_tag
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import ApprovalRequested, JobFinished, JobOutcome, Merged, ReleasePublished
+from vulcan.domain.job import MERGE_EFFECT
 from vulcan.domain.policy import MergeRule, approval_digest
 
 MERGE = "merge"
+UNHEARD = attrgetter("unheard")
 
 
 async def release(services: Services, log: JobLog) -> None:
@@ -23,31 +26,26 @@ async def release(services: Services, log: JobLog) -> None:
     commit = job.newest_commit
     digest = approval_digest(MERGE, commit)
     if policy.merge is MergeRule.NEVER:
-        log.append(
-            JobFinished(JobOutcome.DONE, "proven; the pull request is open, merging is left to people")
-        )
+        left = JobFinished(JobOutcome.DONE, "proven; the pull request is open, merging is left to people")
+        log.append(left, unless=UNHEARD)
         return
     approved = digest in job.approved
     if policy.needs_person() and not approved:
-        log.append(ApprovalRequested(MERGE, commit, digest))
+        log.append(ApprovalRequested(MERGE, commit, digest), unless=UNHEARD)
         return
     passed = job.pipeline is not None and job.pipeline.passed
     if not policy.may_merge(proven=job.proven, pipeline_passed=passed, approved=approved):
         raise VulcanError("the review policy does not allow this merge")
-    try:
-        merged = await _merge(services, log, commit)
-    except _SteeredError:
+    merged = await _merge(services, log, commit)
+    if not merged:
         return
     if policy.release:
         await _publish(services, log, merged)
     log.append(JobFinished(JobOutcome.DONE, f"proven and merged as {merged[:10]}"))
 
 
-class _SteeredError(Exception):
-    """The person said something before the merge began: the job turns to that."""
-
-
 async def _merge(services: Services, log: JobLog, commit: str) -> str:
+    """The merge's commit; empty where the person said something before it began."""
     pulls, deployment = services.forge.pull_requests, log.job.deployment
     if deployment is None:
         raise VulcanError("there is no pull request to merge")
@@ -58,12 +56,12 @@ async def _merge(services: Services, log: JobLog, commit: str) -> str:
         return pull.merge_commit if pull and pull.state == "merged" else ""
 
     async def act() -> str:
-        if log.job.unheard:  # the intent is in the log by now, and after it no message is taken any more
-            raise _SteeredError
         return (await pulls.merge(number, commit, merge_message(log.id, log.job, number))).merge_commit
 
-    merged = await perform(log, f"{MERGING}{commit}", f"merge #{number}", look_up=look_up, act=act)
-    log.append(Merged(number, merged))
+    key, what = f"{MERGE_EFFECT}{commit}", f"merge #{number}"
+    merged = await perform(log, key, what, look_up=look_up, act=act, unless=UNHEARD)
+    if merged:
+        log.append(Merged(number, merged))
     return merged
 
 

@@ -1,0 +1,144 @@
+"""Messages that invite a guess: nothing that costs money or can't be taken back comes of them."""
+
+from __future__ import annotations
+
+import pytest
+from test_talk import DIGEST, LIST, MERGE, REQUIREMENT, read, table
+
+from vulcan.domain.events import (
+    ApprovalGranted,
+    ApprovalRefused,
+    ApprovalRequested,
+    ClarificationRequested,
+    JobCancelled,
+    JobChosen,
+    RequirementsAnalyzed,
+    RequirementsConfirmed,
+    RequirementsQuestioned,
+    Stage,
+    StageFailed,
+    SteeringGiven,
+)
+from vulcan.domain.messages import Intent
+from vulcan.domain.policy import approval_digest
+from vulcan.domain.requirements import Requirement
+
+OTHER = ApprovalRequested("merge", "d" * 40, approval_digest("merge", "d" * 40))
+
+
+@pytest.mark.parametrize("said", ["ok", "no 1", "1: anything"])
+async def test_a_models_words_are_no_agreement_edit_or_veto(said: str) -> None:
+    at = await table(*LIST, readings=(read(Intent.STEERING, text=said),))
+    await at.hear("that looks about right I guess")
+    assert at.in_job()[-1] == LIST[-1]
+    assert not at.workers.started
+    await at.hear("yes")
+    assert at.in_job()[-1] == RequirementsQuestioned(said, "ada")
+
+
+@pytest.mark.parametrize("events", [LIST, (MERGE,)])
+async def test_a_remark_that_a_model_takes_for_steering_sets_no_work_off(events: tuple) -> None:  # type: ignore[type-arg]
+    at = await table(*events, readings=(read(Intent.STEERING),))
+    before = at.in_job()
+    assert "(yes/no)" in await at.hear("floats, hm")
+    assert at.in_job() == before
+    assert not at.workers.started
+
+
+async def test_a_models_reading_does_not_resume() -> None:
+    at = await table(StageFailed(Stage.ANALYZE, "no answer"), readings=(read(Intent.RESUME),))
+    assert "(yes/no)" in await at.hear("we could take it up again some day")
+    assert not at.workers.started
+    await at.hear("yes")
+    assert at.workers.started == [at.talk.job]
+
+
+@pytest.mark.parametrize("said", [" ", "...", "!"])
+async def test_nothing_said_agrees_to_nothing(said: str) -> None:
+    at = await table(*LIST)
+    await at.hear(said)
+    assert RequirementsConfirmed("ada") not in at.in_job()
+    assert not at.workers.started
+
+
+async def test_cancel_said_to_a_question_leaves_the_job() -> None:
+    at = await table(readings=(read(Intent.NEW_JOB),))
+    assert "(yes/no)" in await at.hear("Add a flag")
+    assert "Left as it is" in await at.hear("cancel")
+    assert JobCancelled("ada") not in at.in_job()
+
+
+async def test_approve_said_to_another_question_approves_nothing() -> None:
+    at = await table(MERGE, readings=(read(Intent.CANCEL),))
+    assert "End job" in await at.hear("I have had enough")
+    assert "(yes/no)" in await at.hear("approve")
+    assert at.in_job()[-1] == MERGE
+    await at.hear("yes")
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+
+
+async def test_a_yes_is_not_for_the_job_that_another_terminal_chose_meanwhile() -> None:
+    at = await table()
+    await at.hear("undo")
+    at.talk.log.append(JobChosen(at.desk.request(at.talk._services.order("x"), at.talk._services.source)))
+    assert "was about job" in await at.hear("yes")
+    assert not at.undone
+
+
+async def test_a_yes_after_a_restart_is_asked_about_again() -> None:
+    at = await table()
+    await at.hear("undo")
+    at.talk = at.again()
+    assert "(yes/no)" in await at.hear("yes")
+    assert not at.undone
+    await at.hear("yes")
+    assert at.undone
+
+
+async def test_a_yes_after_the_job_has_asked_something_is_asked_about_again() -> None:
+    at = await table(readings=(read(Intent.CANCEL),))
+    await at.hear("I have had enough")
+    at.jobs._now = lambda: 1e9
+    at.happens(*LIST)
+    assert "End job" in await at.hear("ok")
+    assert JobCancelled("ada") not in at.in_job()
+    assert RequirementsConfirmed("ada") not in at.in_job()
+
+
+async def test_a_refusal_is_for_the_commit_that_was_asked_about() -> None:
+    at = await table(MERGE, readings=(read(Intent.REFUSAL),))
+    await at.hear("I do not like it")
+    at.happens(SteeringGiven("x", "bob"), RequirementsAnalyzed(REQUIREMENT, heard=1), OTHER)
+    assert "another commit" in await at.hear("yes")
+    assert not any(isinstance(event, ApprovalRefused) for event in at.in_job())
+
+
+@pytest.mark.parametrize("said", ["stop", "wait", "resume", "go on"])
+async def test_words_to_vulcan_are_no_answer_to_the_analyst(said: str) -> None:
+    asks = Requirement("?", REQUIREMENT.criteria, questions=("Which format?",))
+    asked = ClarificationRequested(asks.questions)
+    at = await table(RequirementsAnalyzed(asks), asked)
+    await at.hear(said)
+    assert at.in_job()[-1] == asked
+    assert not at.workers.started
+
+
+async def test_a_kill_before_the_answer_starts_no_second_job() -> None:
+    at = await table()
+    # as if the process had died after the job was chosen and before the answer was noted
+    at.store._logs["c1"] = at.store._logs["c1"][:3]
+    at.talk = at.again()
+    assert (at.talk.job, at.talk.unanswered()) == (at.jobs.jobs()[0], "/new Make add add")
+    await at.hear("/new Make add add")
+    assert len(at.jobs.jobs()) == 1
+    await at.hear("/new Make add add")
+    assert len(at.jobs.jobs()) == 2
+
+
+async def test_words_to_vulcan_are_no_order() -> None:
+    at = await table()
+    at.talk.log.append(JobChosen(""))
+    at.interpreter._readings += [read(Intent.NEW_JOB), read(Intent.NEW_JOB)]  # type: ignore[union-attr]
+    assert "(yes/no)" in await at.hear("Give me a minute")
+    assert "(yes/no)" in await at.hear("stop asking so much")
+    assert len(at.jobs.jobs()) == 1
