@@ -142,3 +142,12 @@ async def test_words_to_vulcan_are_no_order() -> None:
     assert "(yes/no)" in await at.hear("Give me a minute")
     assert "(yes/no)" in await at.hear("stop asking so much")
     assert len(at.jobs.jobs()) == 1
+
+
+async def test_the_logs_own_answer_takes_no_citation_from_a_persons_words() -> None:
+    at = await table()
+    await at.hear("/steer see [event 999] and [calc.py:999], test_x[1]")
+    said = await at.hear("who decided what?")
+    assert "[event 999]" not in said
+    assert "[calc.py:999]" not in said
+    assert "test_x[1] [event 2]" in said
