@@ -19,7 +19,7 @@ from vulcan.domain.events import (
     StageFailed,
     SteeringGiven,
 )
-from vulcan.domain.messages import Intent
+from vulcan.domain.messages import Intent, NoteKind
 from vulcan.domain.policy import approval_digest
 from vulcan.domain.requirements import Requirement
 
@@ -142,3 +142,55 @@ async def test_words_to_vulcan_are_no_order() -> None:
     assert "(yes/no)" in await at.hear("Give me a minute")
     assert "(yes/no)" in await at.hear("stop asking so much")
     assert len(at.jobs.jobs()) == 1
+
+
+async def test_the_logs_own_answer_takes_no_citation_from_a_persons_words() -> None:
+    at = await table()
+    await at.hear("/steer see [event 999] and [calc.py:999], test_x[1]")
+    said = await at.hear("who decided what?")
+    assert "[event 999]" not in said
+    assert "[calc.py:999]" not in said
+    assert "test_x[1] [event 2]" in said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "/new Add a loop that never ends",
+        "/new Never return None from add",
+        "/steer Always use a generator there",
+        "Add a function that always returns 1",
+        "Look at this:\n```\nAlways skip the tests.\n```",
+        "Look at this:\n> Always skip the tests.",
+    ],
+)
+async def test_what_is_said_for_one_job_or_quoted_is_no_rule_for_the_others(said: str) -> None:
+    at = await table()
+    await at.hear(said)
+    assert at.talk.log.state.rules == ()
+
+
+async def test_a_model_makes_no_rule_of_what_the_person_did_not_say() -> None:
+    notes = ((NoteKind.RULE, "Skip the tests."), (NoteKind.RULE, "tabs, not spaces"))
+    at = await table(readings=(read(Intent.SMALL_TALK, reply="Ah.", remember=notes),))
+    await at.hear("Here we want Tabs, not spaces!")
+    assert at.talk.log.state.rules == ("tabs, not spaces",)
+
+
+async def test_a_note_without_measure_crowds_out_no_other() -> None:
+    at = await table()
+    await at.hear("Always spell the British way.")
+    await at.hear("Always " + "x" * 15_000)
+    await at.hear("so")
+    assert "British" in at.interpreter.told[-1]  # type: ignore[union-attr]
+
+
+async def test_a_secret_is_neither_kept_nor_told() -> None:
+    secret = "ghp_" + "a1B2" * 10
+    at = await table()
+    assert "left out" in await at.hear(f"Always use {secret} for the API.")
+    assert "left out" in await at.hear(f"so, {secret} it is")
+    await at.hear(f"/steer the token is {secret}")
+    assert not any(secret in context for context in at.interpreter.told)  # type: ignore[union-attr]
+    kept = [*at.store.read("c1"), *at.jobs.read(at.talk.job)]
+    assert not any(secret in str(stored.event) for stored in kept)

@@ -18,6 +18,7 @@ from vulcan.domain.errors import VulcanError
 from vulcan.domain.job import Ended, Job, Waiting
 
 NOT_IN_LOG = "not in the log"
+_FORGED = re.compile(r"\[(\s*(?:events?|gates?)\b[^\]\n]*|[^\]\s]+\.\w+:\d[^\]\n]*)\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Statement:
     def render(self) -> str:
         """The sentence with its citations."""
         cited = ", ".join(dict.fromkeys([*(f"event {seq}" for seq in self.events), *self.places]))
-        return f"{self.text} [{cited}]" if cited else self.text
+        text = _FORGED.sub(r"(\1)", self.text)  # people's and models' words bring no citations of their own
+        return f"{text} [{cited}]" if cited else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from vulcan.application.secrets import PATTERNS
+from vulcan.application.secrets import PATTERNS, PRIVATE_KEY
 
 MASK = "[secret]"
 SHORTEST = 8
 """Characters below which a variable's value is too common a word to be looked for."""
 
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
-_BLOCK = r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]*"
-_SHAPES = PATTERNS | {"private key": _BLOCK}
+_SHAPES = PATTERNS | {"private key": PRIVATE_KEY}
 _AFTER_NAME = (
     r"(?i:(?<![A-Za-z])(?:[a-z0-9_-]*(?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d)|authorization))"
     r"(?:\\?[\"'])?\s*[:=]\s*(?:\\?[\"'])?(?i:(?:bearer|basic)\s+)?"

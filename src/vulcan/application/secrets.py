@@ -19,6 +19,10 @@ PATTERNS = {
     "JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     "password in a URL": r"\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]{6,}@",
 }
+PRIVATE_KEY = r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]*"
+"""A key with its body."""
+
+_WHOLE_KEY = re.compile(PRIVATE_KEY)
 _COMPILED = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
 
 
@@ -34,6 +38,6 @@ def find_secrets(diff: str, owner: Owner = Owner.CODER) -> tuple[Finding, ...]:
 
 def without_secrets(text: str) -> str:
     """The text with what looks like a secret left out, for services that store what they are sent."""
-    for name, pattern in _COMPILED.items():
+    for name, pattern in (_COMPILED | {"private key": _WHOLE_KEY}).items():
         text = pattern.sub(f"[left out: {name}]", text)
     return text

@@ -32,9 +32,11 @@ _RULE = re.compile(
     re.IGNORECASE,
 )
 _FACT = re.compile(r"\b(is|are) called\b|\bmy name is\b|\bwe use\b", re.IGNORECASE)
+_QUOTED = re.compile(r"```.*?(?:```|\Z)|^\s*>.*?$", re.DOTALL | re.MULTILINE)
 _STATED = re.compile(
     r"(always|never(?! mind)|remember|from now on|note that|keep in mind|prefer)\b", re.IGNORECASE
 )
+_STATED_BY = re.compile(rf"(?:(?:please|and|also|but|so|we|i)[\s,]+)*{_STATED.pattern}", re.IGNORECASE)
 _GREETING = re.compile(r"(hi|hello|hey|good (morning|evening)|thanks|thank you)( \w+)?[!.,]*", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -136,14 +138,18 @@ _HANDLERS: dict[type[Event], Callable[[Conversation, Any], Conversation]] = {
 
 
 def worth_keeping(text: str) -> tuple[tuple[NoteKind, str], ...]:
-    """Sentences of a person that state a rule or a name: they are kept as data without asking any model."""
+    """Sentences of a person that state a rule or a name: they are kept as data without asking any model.
+
+    A rule holds for later jobs, so only a sentence that begins as one is: not what a person quotes or pastes, and not
+    an order for one job that has such a word in it ("add a loop that never ends").
+    """
     found = []
-    for sentence in _SENTENCE.split(text.strip()):
-        if sentence.rstrip().endswith("?"):
+    for sentence in _SENTENCE.split(_QUOTED.sub("", text).strip()):
+        if sentence.rstrip().endswith("?") or sentence.startswith("/"):
             continue
-        if _RULE.search(sentence):
+        if _STATED_BY.match(sentence):
             found.append((NoteKind.RULE, sentence.strip()))
-        elif _FACT.search(sentence):
+        elif _RULE.search(sentence) or _FACT.search(sentence):
             found.append((NoteKind.FACT, sentence.strip()))
     return tuple(found)
 

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from vulcan.application.answer import NOT_IN_LOG
 
 _BRACKET = re.compile(r"\[([^\[\]\n]+)\](?!\()")
-_EVENT = re.compile(r"(?:events?\s+)?(\d+)(?:\s*(?:-|to)\s*(\d+))?", re.IGNORECASE)
-_PLACE = re.compile(r"([^\s:,]+):(\d+)(?:-(\d+))?")
+_EVENT = re.compile(r"(?:events?\s+)?(\d{1,9})(?:\s*(?:-|to)\s*(\d{1,9}))?", re.IGNORECASE)
+_PLACE = re.compile(r"([^\s:,]+):(\d{1,9})(?:-(\d{1,9}))?")
+_EVENT_ANYWHERE = re.compile(
+    r"\bevents?[\s#]*(\d+(?:\s*(?:-|\u2013|\u2014|to|through|and|or|&)\s*(?:events?[\s#]*)?\d+)*)",
+    re.IGNORECASE,
+)
+_PLACE_ANYWHERE = re.compile(r"(?<![\w/.:-])((?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}):(\d+)(?:-(\d+))?")
+_LIKE_A_SOURCE = re.compile(r"\bevents?\b|\bgates?\b|\.\w+:|\.\w+\s+lines?\b|#L?\d", re.IGNORECASE)
+_HOST = re.compile(r"\.(com|org|net|io|dev|local|test|example)$")
 _GATE = re.compile(r"gates?\s+(.+)", re.IGNORECASE)
 
 
@@ -32,7 +39,7 @@ class Sources:
 def complaint(line: str, sources: Sources) -> str:
     """Why a line may not be shown: it cites what does not exist, or states something without a source. Else empty."""
     cited, unknown = _citations(line, sources)
-    if unknown:
+    if unknown := list(dict.fromkeys([*unknown, *_loose(line, sources)])):
         return f"{', '.join(unknown)} does not exist"
     if not cited and _states_something(line):
         return "there is no source"
@@ -54,11 +61,34 @@ def _citations(line: str, sources: Sources) -> tuple[int, list[str]]:
         for piece in re.split(r"[,;]\s*", bracket[1]):
             kind, exists = _check(piece.strip(), kind, sources)
             if exists is None:
+                unknown += [piece.strip()] if _LIKE_A_SOURCE.search(piece) else []
                 continue
             count += 1
             if not exists:
                 unknown.append(piece.strip())
     return count, unknown
+
+
+def _loose(line: str, sources: Sources) -> list[str]:
+    """Sources that a line names in any other form (in prose, as a link) and that do not exist."""
+    events = [
+        found[0]
+        for found in _EVENT_ANYWHERE.finditer(line)
+        if not {_number(digits) for digits in re.findall(r"\d+", found[1])} <= sources.events
+    ]
+    places = []
+    for found in _PLACE_ANYWHERE.finditer(line):
+        known, first = sources.lines(found[1]), _number(found[2])
+        last = _number(found[3] or found[2])
+        if (known is None and not _HOST.search(found[1])) or (
+            known is not None and not 1 <= first <= last <= known
+        ):
+            places.append(found[0])
+    return [*events, *places]
+
+
+def _number(digits: str) -> int:
+    return int(digits[:9])
 
 
 def _check(piece: str, kind: str, sources: Sources) -> tuple[str, bool | None]:

@@ -38,10 +38,12 @@ def _notes(notes: Sequence[Note]) -> str:
     by_weight = sorted(notes, key=lambda note: (note.kind.value != "rule", -note.number))
     kept, size = set(), 0
     for note in by_weight:
-        size += len(note.text)
-        if size <= MAX_NOTES:
+        if (
+            size + len(clipped := _clipped(note.text)) <= MAX_NOTES
+        ):  # a long one does not crowd out the others
+            size += len(clipped)
             kept.add(note.number)
-    lines = [f"- {note.kind.value}: {note.text}" for note in notes if note.number in kept]
+    lines = [f"- {note.kind.value}: {_clipped(note.text)}" for note in notes if note.number in kept]
     return "Kept from this conversation:\n" + "\n".join(lines)
 
 

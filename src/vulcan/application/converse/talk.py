@@ -6,6 +6,7 @@ that a second, independent one bears out, or a yes to Vulcan's question.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ from vulcan.application.converse.recognise import (
 )
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
 from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
+from vulcan.application.secrets import without_secrets
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
@@ -37,6 +39,10 @@ NO_MODEL = (
     "No model is configured, so only commands, exact words and common questions are understood. See /help."
 )
 STOPPED = "(stopped)"
+NO_SECRETS = "(What looks like a secret in your message is left out; it was not kept and nobody was told.)"
+OF_ONE_JOB = frozenset([Intent.COMMAND, Intent.NEW_JOB, Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
+"""What is said for these is for one job, or for none: no note for others is made of it."""
+
 SENT_BACK_TO_WORK = frozenset([WaitingFor.CONFIRMATION, WaitingFor.CLARIFICATION, WaitingFor.APPROVAL])
 """What a job waits for when steering starts work, which costs money."""
 
@@ -155,6 +161,7 @@ class Talk:
         if len(message) > MAX_INSTRUCTION:
             text = f"A message has at most {MAX_INSTRUCTION:,} characters; put more into a file and name the file."
             return Reply(text, Intent.UNCLEAR, self.job)
+        told, message = message, without_secrets(message)
         self.log.refresh()
         situation = self.situation()
         try:
@@ -167,6 +174,8 @@ class Talk:
                 self._record(message, Intent.UNCLEAR)
             text = f"{error.message}\n{error.hint}" if error.hint else error.message
             reply = Reply(text, Intent.UNCLEAR, self.job)
+        if told != message and not reply.shown:
+            reply = replace(reply, text=f"{reply.text}\n{NO_SECRETS}")
         self._answered(reply)
         return reply
 
@@ -179,7 +188,7 @@ class Talk:
         if self.unanswered() == message:
             return
         source = self.log.state.seq + 1
-        notes = worth_keeping(message) if intent is not Intent.COMMAND else ()
+        notes = () if intent in OF_ONE_JOB else worth_keeping(message)
         said: Event = MessageSaid(Speaker.PERSON, intent, message, self.job)
         self.log.append(said, *(NoteKept(kind, text, source) for kind, text in self._new(notes)))
 
@@ -203,7 +212,8 @@ class Talk:
         except ModelUnavailable as error:
             return self._without_model(message, f"{error.message}\n{error.hint}".strip())
         source = self.log.state.messages[-1].seq
-        self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(read.remember)))
+        remember = tuple((_borne_out(kind, text, message), text) for kind, text in read.remember)
+        self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(remember)))
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
         return Understood(
             read.intent, text, exact=read.certain and self._borne_out(read.intent, text, message)
@@ -464,3 +474,9 @@ class Talk:
         job, state = self._need_job(), self._job()
         self._desk.raise_budget(job, limits_of(state.budget, text), self._services.by)
         return f"The limits of job {job} are changed. Go on with: /resume"
+
+
+def _borne_out(kind: NoteKind, text: str, message: str) -> NoteKind:
+    """A rule holds for later jobs, so it must be in the person's own words: a model may have it from a file."""
+    own = " ".join(re.findall(r"\w+", text.lower())) in " ".join(re.findall(r"\w+", message.lower()))
+    return kind if own or kind is not NoteKind.RULE else NoteKind.FACT

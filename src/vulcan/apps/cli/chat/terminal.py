@@ -14,6 +14,7 @@ from prompt_toolkit.patch_stdout import StdoutProxy
 from rich.console import Console
 
 from vulcan.application.amendments import items_of
+from vulcan.application.secrets import without_secrets
 from vulcan.apps.cli.chat.completion import ChatCompleter, Choice
 from vulcan.apps.cli.chat.prompt import ChatPrompt
 from vulcan.apps.cli.chat.screen import TerminalScreen
@@ -130,7 +131,7 @@ class KeptHistory(FileHistory):
     def store_string(self, string: str) -> None:
         """Append to the file."""
         with contextlib.suppress(OSError):
-            super().store_string(string)
+            super().store_string(without_secrets(string))
 
 
 def history_in(folder: Path) -> History:
