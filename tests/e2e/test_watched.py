@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from conftest import Cli, git
+from conftest import GOOD_JOB, Cli, git
+from fakes.chat import Chat
 from fakes.langfuse_server import LangfuseServer, Span
 
 pytestmark = pytest.mark.sandbox
@@ -97,3 +98,16 @@ def test_a_watched_job_is_one_trace_and_a_refused_one_is_the_same_work(
     assert Counter(span["name"] for span in later) == whole
     assert len({span["trace"] for span in server.spans.values()}) == 2
     assert len(server.scores) == 2 * len(scores)
+
+
+def test_jobs_of_a_conversation_are_traces_of_its_session(
+    home: Path, project: Path, recording: Callable[[Sequence[str]], str], cli: Cli, server: LangfuseServer
+) -> None:
+    with Chat(home, project, "--model", recording(GOOD_JOB), "--yes", **keys(server)) as chat:
+        chat.say("/new Make add add")
+        chat.turn("waits for approval")
+        assert chat.leave() == 0
+    (conversation,) = [line.split()[0] for line in cli("chat", "--list").splitlines()]
+    cli("traces", "push", **keys(server))
+    assert {span["attributes"]["session.id"] for span in server.spans.values()} == {conversation}
+    assert len({span["trace"] for span in server.spans.values()}) == 1
