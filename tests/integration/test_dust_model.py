@@ -91,6 +91,7 @@ async def test_a_fix_goes_through_with_tools() -> None:
     assert journal.usage.calls == 2
     assert journal.usage.cost is None, "the price is not known"
     assert journal.usage.input_tokens > 500
+    assert (journal.usage.credits, journal.usage.estimated) == (5.0, True)
     service = json.loads(journal.payloads["generate/1/coder/1"])["service"]
     assert service["tokens"] == "estimated"
     assert (service["credits"], service["conversation_credits"]) == (2.5, 5.0)
@@ -103,6 +104,20 @@ async def test_a_dust_that_tells_no_credits_is_asked_once() -> None:
     assert words == "done"
     assert sum(r.endswith("/consumption") for r in server.requests) == 1
     assert "credits" not in journal.payloads["generate/1/coder/1"]
+
+
+async def test_an_answer_that_failed_in_passing_is_paid_for_too() -> None:
+    with dusty([fails("stream_error"), final("done")], credits_each=2.0) as server:
+        response = await model(server).request(asked("hi"), None, NO_TOOLS)
+    details = response.provider_details or {}
+    assert (details["credits"], details["conversation_credits"]) == (4.0, 2.0)
+
+
+@pytest.mark.parametrize("billed", [float("nan"), float("inf"), -1.0])
+async def test_credits_that_are_no_amount_are_not_told(billed: float) -> None:
+    with dusty([EDIT, final("done")], credits_each=billed) as server:
+        _, _, journal = await coded(server)
+    assert journal.usage.credits == 0
 
 
 async def test_structured_output_comes_through_a_tool() -> None:

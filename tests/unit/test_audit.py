@@ -12,9 +12,20 @@ from hypothesis import strategies as st
 
 from fakes.generated import events
 from fakes.whole_job import SECRET, whole_job
-from vulcan.application.audit import Chain, Link, acts, export, seal_event, verify, verify_export
+from vulcan.application.audit import (
+    _BY_A_PERSON,
+    Chain,
+    Link,
+    acts,
+    export,
+    seal_event,
+    verify,
+    verify_export,
+)
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
+from vulcan.domain import events as e
+from vulcan.domain.requirements import Requirement
 
 
 def chained(log: list[StoredEvent]) -> Chain:
@@ -133,3 +144,29 @@ def test_an_export_holds_no_secret() -> None:
     job = whole_job()
     job.add(1, job.tool("generate/2/coder/0/c0", f"coder {SECRET}", "shell", ""))
     assert SECRET not in "".join(export(chained(job.log), {"job1": job.log}, Masker()))
+
+
+@pytest.mark.parametrize(
+    ("event", "what"),
+    [
+        (e.SteeringGiven("call it total", "bob"), "steering given: call it total"),
+        (e.RequirementsConfirmed("bob"), "requirements confirmed"),
+        (
+            e.RequirementsEdited(Requirement("x", ()), "AC-1 vetoed", "bob"),
+            "requirements edited: AC-1 vetoed",
+        ),
+        (e.RequirementsQuestioned("floats, too", "bob"), "requirements questioned: floats, too"),
+        (e.ApprovalRefused("d", "bob", "too slow"), "approval refused: too slow"),
+    ],
+)
+def test_a_persons_word_is_that_persons_act(event: e.Event, what: str) -> None:
+    (act,) = acts([StoredEvent("j", 1, 1.0, event)])
+    assert (act.who, act.what, act.authority) == ("bob", what, "own")
+
+
+def test_every_event_that_names_who_did_it_is_that_persons_act() -> None:
+    with_by = [
+        cls for cls in e.EVENT_TYPES.values() if "by" in cls.__slots__ and cls is not e.ConversationStarted
+    ]
+    assert len(with_by) >= 10
+    assert set(with_by) <= set(_BY_A_PERSON)

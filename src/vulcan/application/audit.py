@@ -118,7 +118,12 @@ class Act:
 _BY_A_PERSON = (
     e.JobRequested,
     e.ClarificationAnswered,
+    e.RequirementsConfirmed,
+    e.RequirementsEdited,
+    e.RequirementsQuestioned,
+    e.SteeringGiven,
     e.ApprovalGranted,
+    e.ApprovalRefused,
     e.BudgetRaised,
     e.JobCancelled,
     e.JobUndone,
@@ -166,6 +171,12 @@ _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.StageFailed: lambda x: f"{x.stage.value}: {x.reason[:200]}",
     e.ModelReplied: lambda x: f"{x.key}: {x.usage.tokens} tokens",
     e.ToolCalled: lambda x: f"{x.tool}: {x.summary}",
+    e.RequirementsEdited: lambda x: x.change[:200],
+    e.RequirementsQuestioned: lambda x: x.text[:200],
+    e.SteeringGiven: lambda x: x.text[:200],
+    e.ApprovalRefused: lambda x: x.reason[:200],
+    e.BudgetWarned: lambda x: x.words,
+    e.BudgetSpent: lambda x: x.limit,
     e.EvidenceJudged: lambda x: (
         f"{'proven' if x.verdict.proven else 'not proven'} at {x.verdict.commit[:10]}"
     ),

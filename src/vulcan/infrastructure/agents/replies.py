@@ -6,6 +6,7 @@ It holds words and tool calls only, so it outlives upgrades of the agent framewo
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from pydantic_ai.messages import ModelResponse, ModelResponsePart, TextPart, ThinkingPart, ToolCallPart
@@ -65,9 +66,16 @@ def usage_of(response: ModelResponse, *, priced: bool = True) -> Usage:
         cached_tokens=usage.cache_read_tokens,
         output_tokens=usage.output_tokens,
         cost=_price(response) if priced else 0.0,
-        credits=float(told.get("credits") or 0.0),
+        credits=_credits(told),
         estimated=told.get("tokens") == ESTIMATED,
     )
+
+
+def _credits(told: dict[str, Any]) -> float:
+    """What the service told; an amount that can't be counts as not told."""
+    amount = told.get("credits")
+    known = isinstance(amount, int | float) and math.isfinite(amount) and amount > 0
+    return float(amount) if known and amount is not None else 0.0
 
 
 def _price(response: ModelResponse) -> float | None:

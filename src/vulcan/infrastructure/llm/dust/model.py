@@ -194,10 +194,16 @@ class DustModel(Model):
 
     async def _details(self, turn: Turn) -> dict[str, Any]:
         assert turn.asked is not None  # noqa: S101 - an answer has a question
-        conversation = turn.asked.conversation
-        credits_ = await self._credits.read(turn.client, conversation)
-        sent = {"conversation": conversation, "tokens": "estimated", "characters_sent": turn.sent}
-        return {**sent, **credits_}
+        sent = {
+            "conversation": turn.asked.conversation,
+            "tokens": "estimated",
+            "characters_sent": turn.sent,
+        }
+        told = {each: await self._credits.read(turn.client, each) for each in turn.conversations}
+        all_ = (
+            {"credits": sum(each["credits"] for each in told.values() if each)} if any(told.values()) else {}
+        )
+        return {**sent, **told[turn.asked.conversation], **all_}
 
     async def _envelope(self, turn: Turn) -> Envelope:
         for attempt in range(REPAIRS + 1):

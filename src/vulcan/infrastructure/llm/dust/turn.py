@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vulcan.infrastructure.llm.dust.access import Patience
 from vulcan.infrastructure.llm.dust.client import Asked, DustClient, title_of
@@ -30,6 +30,7 @@ class Turn:
         whole: the text for a new conversation.
         conversation: one to go on with, by posting `delta`; empty for none.
         asked: where the answer is, as soon as that is known.
+        conversations: all that were asked in; an answer that failed costs credits too.
         sent: characters that went to Dust.
         read: characters that the model had before it, however they came there.
         pruned: Dust dropped a part of the conversation, which must not be gone on with.
@@ -43,6 +44,7 @@ class Turn:
     conversation: str = ""
     delta: str = ""
     asked: Asked | None = None
+    conversations: list[str] = field(default_factory=list)
     content: str = ""
     sent: int = 0
     read: int = 0
@@ -150,6 +152,8 @@ class Turn:
             self.asked = await self.client.post(self.conversation, agent, text)
         else:
             self.asked = await self.client.create(agent, text, title_of(agent))
+        if self.asked.conversation not in self.conversations:
+            self.conversations.append(self.asked.conversation)
         self.running = True
 
     async def _wait(self, error: DustError, attempt: int) -> None:
