@@ -237,3 +237,19 @@ async def test_a_kill_before_the_act_does_it() -> None:
     at.talk = at.again()
     await at.hear("/steer faster")
     assert at.in_job().count(SteeringGiven("faster", "ada")) == 1
+
+
+@pytest.mark.parametrize("said", ["/approve not yet", "/cancel no", "/undo another", "do not merge"])
+async def test_further_words_and_not_yet_do_not_set_off_the_act(said: str) -> None:
+    at = await table(MERGE)
+    await at.hear(said)
+    assert at.in_job()[-1] == MERGE
+    assert not at.undone
+
+
+@pytest.mark.parametrize("said", ["hm", "Let me think.", "not yet"])
+async def test_hesitation_is_no_answer_to_the_analyst(said: str) -> None:
+    asked = ClarificationRequested(("Which format?",))
+    at = await table(asked)
+    await at.hear(said)
+    assert at.in_job()[-1] == asked
