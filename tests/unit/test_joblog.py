@@ -249,6 +249,17 @@ def test_a_reply_records_how_much_of_the_persons_words_the_model_knew() -> None:
     assert again.heard == 0
 
 
+def test_a_call_that_is_prepared_and_never_made_has_told_nobody() -> None:
+    world = World()
+    calls = JobCalls(world.log())
+    world.elsewhere(SteeringGiven("faster", "ada"))
+
+    assert calls.steering() == ("faster",)
+    assert calls.heard == 0, "the agent's turns may be used up"
+    calls.record_reply("a/0", "coder", "m", Usage(), "{}")
+    assert calls.heard == 1
+
+
 def test_time_counts_only_while_a_worker_is_on_the_job() -> None:
     world = World(budget=Budget(seconds=100.0))
     world.clock.time = 1_000.0

@@ -276,6 +276,21 @@ async def test_undo_takes_back_all_that_was_made_and_says_what() -> None:
     assert world.desk.log(world.job).job.next_stage() == Ended(JobOutcome.CANCELLED)
 
 
+async def test_undo_ends_the_job_before_it_removes_what_a_worker_could_make_anew() -> None:
+    world = Delivered()
+    await world.deliver()
+    ended: list[object] = []
+    withdraw = world.source.withdraw
+
+    def looked_at(root: Path, branch: str) -> bool:
+        ended.append(world.desk.log(world.job).job.outcome)
+        return withdraw(root, branch)
+
+    world.source.withdraw = looked_at  # type: ignore[method-assign]
+    await world.undo()
+    assert ended == [JobOutcome.CANCELLED]
+
+
 async def test_undo_is_idempotent_and_harmless_before_any_delivery() -> None:
     world = Delivered()
     assert await world.undo() == ()

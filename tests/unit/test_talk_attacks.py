@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from test_talk import DIGEST, LIST, MERGE, REQUIREMENT, read, table
 
@@ -21,7 +23,7 @@ from vulcan.domain.events import (
 )
 from vulcan.domain.messages import Intent, NoteKind
 from vulcan.domain.policy import approval_digest
-from vulcan.domain.requirements import Requirement
+from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 
 OTHER = ApprovalRequested("merge", "d" * 40, approval_digest("merge", "d" * 40))
 
@@ -194,3 +196,60 @@ async def test_a_secret_is_neither_kept_nor_told() -> None:
     assert not any(secret in context for context in at.interpreter.told)  # type: ignore[union-attr]
     kept = [*at.store.read("c1"), *at.jobs.read(at.talk.job)]
     assert not any(secret in str(stored.event) for stored in kept)
+
+
+@pytest.mark.parametrize("said", ["/veto 1", "/edit 1 something else", "/veto 3 because"])
+async def test_a_kill_before_the_answer_says_nothing_twice(said: str) -> None:
+    two = AcceptanceCriterion("AC-2", "sub subtracts")
+    wide = replace(REQUIREMENT, criteria=(*REQUIREMENT.criteria, two, replace(two, id="AC-3")))
+    at = await table(RequirementsAnalyzed(wide), LIST[1])
+    clock = map(float, range(100, 200))
+    at.jobs._now = at.store._now = clock.__next__
+    await at.hear(said)
+    after = at.in_job()
+    at.store._logs["c1"].pop()  # the answer was not noted
+    at.talk = at.again()
+    assert at.talk.unanswered() == said
+    assert "before the chat was cut off" in await at.hear(said)
+    assert at.in_job() == after
+
+
+async def test_a_kill_after_steering_does_not_steer_twice_but_saying_it_again_does() -> None:
+    at = await table(RequirementsAnalyzed(REQUIREMENT))
+    clock = map(float, range(100, 200))
+    at.jobs._now = at.store._now = clock.__next__
+    await at.hear("/steer faster")
+    at.store._logs["c1"].pop()
+    at.talk = at.again()
+    await at.hear("/steer faster")
+    assert at.in_job().count(SteeringGiven("faster", "ada")) == 1
+    await at.hear("/steer faster")
+    assert at.in_job().count(SteeringGiven("faster", "ada")) == 2
+
+
+async def test_a_kill_before_the_act_does_it() -> None:
+    at = await table(RequirementsAnalyzed(REQUIREMENT))
+    clock = map(float, range(100, 200))
+    at.jobs._now = at.store._now = clock.__next__
+    await at.hear("/steer faster")
+    at.store._logs["c1"].pop()
+    at.jobs._logs[at.talk.job].pop()
+    at.talk = at.again()
+    await at.hear("/steer faster")
+    assert at.in_job().count(SteeringGiven("faster", "ada")) == 1
+
+
+@pytest.mark.parametrize("said", ["/approve not yet", "/cancel no", "/undo another", "do not merge"])
+async def test_further_words_and_not_yet_do_not_set_off_the_act(said: str) -> None:
+    at = await table(MERGE)
+    await at.hear(said)
+    assert at.in_job()[-1] == MERGE
+    assert not at.undone
+
+
+@pytest.mark.parametrize("said", ["hm", "Let me think.", "not yet"])
+async def test_hesitation_is_no_answer_to_the_analyst(said: str) -> None:
+    asked = ClarificationRequested(("Which format?",))
+    at = await table(asked)
+    await at.hear(said)
+    assert at.in_job()[-1] == asked

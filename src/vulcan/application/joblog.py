@@ -143,7 +143,7 @@ class JobCalls:
         self._log = log
         self._snapshot = snapshot
         self._changed = False
-        self.heard = len(log.job.steering)
+        self.heard = self._told = len(log.job.steering)
 
     def recorded(self, key: str) -> str | None:
         """The payload recorded under `key`, or None."""
@@ -156,7 +156,7 @@ class JobCalls:
         """All that the person has said to the job while it was under way, this moment included."""
         self._log.listen()
         said = self._log.job.steering
-        self.heard = len(said)
+        self._told = len(said)
         return said
 
     def record_reply(
@@ -164,6 +164,7 @@ class JobCalls:
     ) -> None:
         """Append a model's reply."""
         digest = self._log.keep(payload)
+        self.heard = self._told  # only a reply shows it: a call may be prepared and never made
         self._log.append(ModelReplied(key, agent, model, usage, digest, prompt, self.heard))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:

@@ -250,6 +250,8 @@ class Desk:
     ) -> tuple[str, ...]:
         """Remove what the job made outside of its log: branches, the open pull request, working directories."""
         log = self.log(job)
+        if not isinstance(log.job.next_stage(), Ended):
+            log.append(JobCancelled(by))  # first, so that no worker makes anew what is being removed
         removed = await _remove(log.job, source, forge)
         checkouts.remove(job)
         event: Event = JobUndone(removed, by)

@@ -21,6 +21,23 @@ PAUSE = frozenset(["pause", "stop", "wait", "hold on", "pause it", "stop it", "h
 RESUME = frozenset(["resume", "continue", "go on", "carry on", "resume it"])
 CANCEL = frozenset(["cancel", "cancel it", "cancel the job", "abort", "abort it"])
 NAMED = {Intent.APPROVAL: APPROVE, Intent.REFUSAL: REFUSE, Intent.CANCEL: CANCEL}
+BARE_ACTS = frozenset([Intent.APPROVAL, Intent.CANCEL, Intent.UNDO, Intent.RESUME, Intent.PAUSE])
+"""What "/approve not yet" or "/undo OTHER" must not do."""
+
+HESITATION = frozenset(
+    [
+        "",
+        "hm",
+        "hmm",
+        "let me think",
+        "let me see",
+        "never mind",
+        "one moment",
+        "a moment",
+        "just a moment",
+        "not yet",
+    ]
+)
 LEFT = "Left as it is."
 HELLO = "Hello. What is to be done? (/help lists the commands)"
 UNDO = frozenset(["undo", "undo it", "undo the job"])
@@ -209,6 +226,9 @@ def _slash(text: str) -> Understood:
         raise UserError(f"there is no command /{name}", hint=f"{hint} All of them: /help".strip())
     if not rest and command.arguments and not command.arguments.startswith("["):
         raise UserError(f"/{command.name} takes {command.arguments}: {command.about}")
+    if rest and command.intent in BARE_ACTS:
+        why = "it is for the job that is talked about, see /jobs; choose another one with: /job ID"
+        raise UserError(f"/{command.name} takes no further words, so nothing is done", hint=why)
     prefix = {"edit": "/edit ", "veto": "/veto "}.get(command.name, "")
     return Understood(command.intent, prefix + rest, command=command.name)
 
@@ -246,7 +266,7 @@ def _reply_to_job(words: str, text: str, situation: Situation) -> Understood | N
     if waits is WaitingFor.APPROVAL and words in APPROVE | YES:
         return Understood(Intent.APPROVAL, exact=words in APPROVE)
     if waits is WaitingFor.APPROVAL and words in REFUSE:
-        return Understood(Intent.REFUSAL)
+        return Understood(Intent.REFUSAL, exact=not words.endswith("merge"))  # it may mean: not yet
     if waits is WaitingFor.RESUME and words in RESUME:
         return Understood(Intent.RESUME)
     return None
@@ -270,7 +290,8 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
 
 
 def _answers(text: str, situation: Situation) -> bool:
-    return situation.waiting_for is WaitingFor.CLARIFICATION and bool(text) and not is_question(text)
+    asked = situation.waiting_for is WaitingFor.CLARIFICATION
+    return asked and text.lower().rstrip(".! ") not in HESITATION and not is_question(text)
 
 
 def _common_question(text: str, situation: Situation) -> Understood | None:

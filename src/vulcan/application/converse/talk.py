@@ -31,7 +31,18 @@ from vulcan.application.secrets import without_secrets
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
-from vulcan.domain.events import ActProposed, Event, JobChosen, MessageSaid, NoteDropped, NoteKept
+from vulcan.domain.events import (
+    ActProposed,
+    ClarificationAnswered,
+    Event,
+    JobChosen,
+    MessageSaid,
+    NoteDropped,
+    NoteKept,
+    RequirementsEdited,
+    RequirementsQuestioned,
+    SteeringGiven,
+)
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
 from vulcan.domain.messages import Intent, NoteKind, Proposal, Speaker
 
@@ -39,6 +50,10 @@ NO_MODEL = (
     "No model is configured, so only commands, exact words and common questions are understood. See /help."
 )
 STOPPED = "(stopped)"
+DOUBLING = frozenset([Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
+WORDS = (SteeringGiven, ClarificationAnswered, RequirementsEdited, RequirementsQuestioned)
+"""What a message to a job becomes, which a second time would be a second word."""
+
 NO_SECRETS = "(What looks like a secret in your message is left out; it was not kept and nobody was told.)"
 OF_ONE_JOB = frozenset([Intent.COMMAND, Intent.NEW_JOB, Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
 """What is said for these is for one job, or for none: no note for others is made of it."""
@@ -164,11 +179,15 @@ class Talk:
         told, message = message, without_secrets(message)
         self.log.refresh()
         situation = self.situation()
+        since = self.log.state.updated_at if self.unanswered() == message else None
         try:
             understood = recognise(message, situation)
             self._record(message, understood.intent if understood else Intent.UNCLEAR)
             understood = understood or await self._interpret(message)
-            reply = await self._handlers[understood.intent](understood, show)
+            done = since is not None and understood.intent in DOUBLING and self._acted(since)
+            reply = (
+                self._done_already() if done else await self._handlers[understood.intent](understood, show)
+            )
         except VulcanError as error:
             if self.unanswered() != message:
                 self._record(message, Intent.UNCLEAR)
@@ -178,6 +197,15 @@ class Talk:
             reply = replace(reply, text=f"{reply.text}\n{NO_SECRETS}")
         self._answered(reply)
         return reply
+
+    def _acted(self, since: float) -> bool:
+        """Whether the last message was acted on, and a kill came before its answer."""
+        log, by = self._services.subject(self.job).log if self.job else (), self._services.by
+        return any(s.at >= since and isinstance(s.event, WORDS) and s.event.by == by for s in log)
+
+    def _done_already(self) -> Reply:
+        text = f"That reached job {self.job} before the chat was cut off. It {state_of(self._job())}."
+        return Reply(text, Intent.SMALL_TALK, self.job)
 
     def stopped(self) -> None:
         """The person stopped the answer to the last message, which counts as answered by that."""
