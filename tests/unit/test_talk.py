@@ -379,6 +379,9 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
         ("/forget 9", "there is no note 9"),
         ("/budget cost=many", "is no limit"),
         ("/budget fun=3", "is no limit"),
+        ("/budget cost=nan", "is no limit"),
+        ("/budget cost=inf", "is no limit"),
+        ("/budget calls=-1", "is no limit"),
         ("/approve", "does not wait for an approval"),
         ("/ok", "does not wait for a word"),
         ("/jobs", "in analyze"),
@@ -423,3 +426,17 @@ async def test_where_the_model_does_not_answer_the_form_of_a_message_must_do() -
     said = await at.hear("why did it cost so much?")
     assert "No model was asked, so it cost nothing." in said
     assert "(the model m does not answer)" in said
+
+
+async def test_a_plain_approval_is_for_the_commit_that_was_shown() -> None:
+    at = await table(MERGE)
+    at.talk.shown(at.talk.job, "c" * 40)
+    other = approval_digest("merge", "d" * 40)
+    at.happens(
+        SteeringGiven("x", "bob"),
+        RequirementsAnalyzed(REQUIREMENT, 1),
+        ApprovalRequested("merge", "d" * 40, other),
+    )
+    assert "another commit" in await at.hear("approve")
+    at.talk.shown(at.talk.job, "d" * 40)
+    assert "Approved" in await at.hear("approve")

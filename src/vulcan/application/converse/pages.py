@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -38,13 +39,20 @@ def plan_page(requirement: Requirement | None, *, waits: bool) -> str:
     return "\n".join([*numbered_list(requirement), *([HOW] if waits else [])])
 
 
+def _limit(name: str, number: str) -> float | int:
+    limit = int(number) if name in {"tokens", "calls", "rounds"} else float(number)
+    if not 0 < limit < math.inf:
+        raise ValueError(number)
+    return limit
+
+
 def limits_of(budget: Budget, text: str) -> Budget:
     """A budget with limits such as `cost=10 tokens=3000000` changed."""
     changes: dict[str, float | int] = {}
     for pair in text.split():
         name, _, number = pair.partition("=")
         try:
-            changes[name] = int(number) if name in {"tokens", "calls", "rounds"} else float(number)
+            changes[name] = _limit(name, number)
             budget = replace(budget, **changes)  # type: ignore[arg-type]
         except (ValueError, TypeError) as error:
             raise UserError(

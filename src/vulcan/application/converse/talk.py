@@ -112,6 +112,7 @@ class Talk:
     def __init__(self, log: ConversationLog, services: Services) -> None:
         self.log, self._services = log, services
         self._desk, self._workers = services.desk, services.workers
+        self._shown: dict[str, str] = {}
         self._asked: Proposal | None = None
         self._handlers: dict[Intent, Handler] = {
             Intent.NEW_JOB: self._new_job,
@@ -368,9 +369,14 @@ class Talk:
         if not understood.exact and not agreed:
             what = f"Approve the {asked.action} of {asked.commit[:10]} (job {job})"
             return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit), what)
-        what = self._desk.approve(job, self._services.by, agreed.commit if agreed else "")
+        seen = agreed.commit if agreed else self._shown.get(job, "")
+        what = self._desk.approve(job, self._services.by, seen)
         self._workers.start(job)
         return Reply(f"Approved: {what}.", Intent.APPROVAL, job)
+
+    def shown(self, job: str, commit: str) -> None:
+        """The person was told that the job waits for the approval of this commit: their next word is about that one."""
+        self._shown[job] = commit
 
     async def _refuse(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()

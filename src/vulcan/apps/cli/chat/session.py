@@ -113,6 +113,8 @@ class Session:
         if trouble := self.talk.workers.trouble(job):
             self._screen.turn(job, f"Job {job} could not be worked on:\n{trouble}\nTry again with: /resume")
         elif text := self._turn(job, state):
+            if state.approval is not None:
+                self.talk.shown(job, state.approval.commit)
             self._screen.turn(job, text)
 
     def _turn(self, job: str, state: Job) -> str:
