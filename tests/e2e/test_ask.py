@@ -77,6 +77,7 @@ def test_a_why_question_goes_to_the_model_whose_sources_are_checked_and_the_job_
     assert said.splitlines() == ["Because it subtracted [calc.py:2, event 2].", LEFT_OUT]
     assert len(server.requests) == 2
     assert cli("show", job, "--events", "--json") == before
+    assert "there is no such conversation" in cli("chat", "--resume", "--repo", str(project), code=2)
 
 
 def test_a_why_question_without_a_reachable_model_says_what_the_log_says(

@@ -175,13 +175,13 @@ def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
     if known := from_log(text, first.subject(found, root)):
         click.echo(safe(known))
         return
-    from vulcan.apps.cli.chat.command import begin
+    from vulcan.apps.cli.chat.command import SINGLE_QUESTION, begin
 
     overrides = overrides_from(options)
     if state.request is not None:
         overrides.setdefault("model.name", state.request.model)
     vulcan = open_vulcan(root if root.is_dir() else None, overrides)
-    talk = vulcan.talk(begin(vulcan, root), root, [], person())
+    talk = vulcan.talk(begin(vulcan, root, SINGLE_QUESTION), root, [], person())
     talk.choose(found)
     reply = asyncio.run(talk.hear(f"/ask {text}", lambda piece: click.echo(safe(piece), nl=False)))
     if not reply.shown:

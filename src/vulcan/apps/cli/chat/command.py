@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from vulcan.domain.conversation import Conversation
 
 NEWEST = "newest"
+CHAT, SINGLE_QUESTION = "c", "q"
+"""Kinds of conversations; only chats are gone on with unless another one is named."""
 
 
 @click.command()
@@ -81,12 +83,12 @@ def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> in
     return asyncio.run(converse(session, sys.stdin))
 
 
-def begin(vulcan: Vulcan, root: Path) -> str:
-    """Begin a conversation about a repository; returns its id."""
+def begin(vulcan: Vulcan, root: Path, kind: str = CHAT) -> str:
+    """Begin a conversation about a repository; returns its id, which begins with its kind."""
     from vulcan.application.requests import new_job_id
     from vulcan.domain.events import ConversationStarted
 
-    conversation = f"c{new_job_id(vulcan.clock.now())}{secrets.token_hex(1)}"
+    conversation = f"{kind}{new_job_id(vulcan.clock.now())}{secrets.token_hex(1)}"
     vulcan.conversations.append(conversation, 0, [ConversationStarted(str(root), person())])
     return conversation
 
@@ -95,7 +97,8 @@ def _resumed(vulcan: Vulcan, wanted: str, root: Path) -> str:
     found = [
         each
         for each in reversed(vulcan.conversations.jobs())
-        if (wanted == NEWEST and _state(vulcan, each).started_in(str(root))) or each.startswith(wanted)
+        if (wanted == NEWEST and each.startswith(CHAT) and _state(vulcan, each).started_in(str(root)))
+        or each.startswith(wanted)
     ]
     if not found:
         raise UserError("there is no such conversation", hint="List them with: vulcan chat --list")
