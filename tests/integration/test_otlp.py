@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
@@ -18,6 +18,8 @@ from fakes.generated import events
 from fakes.whole_job import COSTS
 from vulcan.application.ports import StoredEvent
 from vulcan.application.stats import of_job
+from vulcan.domain.budget import Usage
+from vulcan.domain.events import ModelReplied
 from vulcan.infrastructure.monitoring.otlp import as_otlp, headers_of
 
 
@@ -83,6 +85,7 @@ def test_a_collector_that_says_no_or_is_not_there(state: Path, cli: Cli, collect
 
 
 @given(st.lists(events(), max_size=6))
+@example([ModelReplied("a/1/b/0", "coder", "m", Usage(cost=1.7e308, credits=-1.7e308), "")] * 2)
 def test_any_figures_fit_the_schema(made: list) -> None:
     log = [StoredEvent("j", seq, float(seq), event) for seq, event in enumerate(made, 1)]
     json_format.ParseDict(as_otlp(of_job(log), 0.0, 1.0), ExportMetricsServiceRequest())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -35,9 +36,18 @@ def as_otlp(stats: Stats, began: float, now: float) -> dict[str, Any]:
     }
 
 
+def _number(value: float) -> float | str:
+    """As ProtoJSON writes doubles: what is not finite stands in quotes (`Infinity`)."""
+    return (
+        float(value)
+        if math.isfinite(value)
+        else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    )
+
+
 def _metric(metric: Metric, times: Mapping[str, str]) -> dict[str, Any]:
     points = [
-        {"attributes": _attributes(labels), "asDouble": float(value), **times}
+        {"attributes": _attributes(labels), "asDouble": _number(value), **times}
         for labels, value in metric.samples
     ]
     data: dict[str, Any] = {"gauge": {"dataPoints": points}}
