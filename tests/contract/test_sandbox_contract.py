@@ -1,6 +1,7 @@
 """What every sandbox owes its callers, on each adapter."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -69,7 +70,13 @@ def descriptors() -> list[str]:
 
 
 def scratch_folders() -> list[str]:
-    return sorted(map(str, Path("/tmp").glob("vulcan-box-*")))
+    """Those of this user: another one's suite may run on the same machine."""
+    found = []
+    for folder in Path("/tmp").glob("vulcan-box-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if folder.stat().st_uid == os.getuid():
+                found.append(str(folder))
+    return sorted(found)
 
 
 def sleeper() -> str:
