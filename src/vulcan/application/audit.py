@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
@@ -50,13 +50,6 @@ class Chain:
     older: int
     length: int
     head: str
-
-
-class Ledger(Protocol):
-    """What `verify` needs of a store."""
-
-    def chain(self) -> Chain:
-        """The whole chain as it is now."""
 
 
 @dataclass(frozen=True, slots=True)

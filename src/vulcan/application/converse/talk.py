@@ -25,6 +25,7 @@ from vulcan.application.converse.recognise import (
     is_wish,
     recognise,
 )
+from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
 from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
 from vulcan.application.secrets import without_secrets
@@ -113,6 +114,7 @@ class Talk:
         self.log, self._services = log, services
         self._desk, self._workers = services.desk, services.workers
         self._shown: dict[str, str] = {}
+        self._logs: dict[str, JobLog] = {}
         self._asked: Proposal | None = None
         self._handlers: dict[Intent, Handler] = {
             Intent.NEW_JOB: self._new_job,
@@ -270,7 +272,12 @@ class Talk:
         return ConversationCalls(self.log, self._services.budget)
 
     def _job(self) -> Job:
-        return self._desk.log(self.job).job
+        """The job that is talked about, as it is now; only what is new in its log is read."""
+        if self.job not in self._logs:
+            self._logs[self.job] = self._desk.log(self.job)
+        log = self._logs[self.job]
+        log.refresh()
+        return log.job
 
     def _need_job(self) -> str:
         if not self.job:
