@@ -26,12 +26,13 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext, ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import ModelUnavailable
+from vulcan.infrastructure.llm.own import OwnModel
 from vulcan.infrastructure.llm.sse import MALFORMED, Assembled, CutStreamError, assemble, lines_of
 from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 
@@ -62,30 +63,20 @@ class _TryAgain(Exception):  # noqa: N818 - control flow, not an error of its ow
         self.after = after
 
 
-class ChatCompletionsModel(Model):
+class ChatCompletionsModel(OwnModel):
     """A model behind `{base_url}/chat/completions`."""
 
     def __init__(self, name: str, base_url: str, api_key: str, patience: Patience | None = None) -> None:
-        super().__init__(profile={"supports_inline_system_prompts": True})
-        self._name, self._base_url = name, base_url.rstrip("/")
+        self._url = base_url.rstrip("/")
+        super().__init__(name, self._url)
         self._key = api_key
         self._patience = patience or Patience()
         self._client: httpx2.AsyncClient | None = None
 
     @property
-    def model_name(self) -> str:
-        """The model's name at the server."""
-        return self._name
-
-    @property
     def system(self) -> str:
         """The provider id, used for prices."""
         return "openai"
-
-    @property
-    def base_url(self) -> str:
-        """Where the server is."""
-        return self._base_url
 
     async def request(
         self,
@@ -127,7 +118,7 @@ class ChatCompletionsModel(Model):
                 words=_growth(words),
                 stop=stop,
                 conclude=conclude,
-                origin=Origin(self._name, self.system, self._base_url),
+                origin=Origin(self._name, self.system, self._url),
             )
         finally:
             asked.cancel()
@@ -139,8 +130,9 @@ class ChatCompletionsModel(Model):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> dict[str, Any]:
-        settings, parameters = self.prepare_request(model_settings, model_request_parameters)
-        instructions = [part.content for part in self._get_instruction_parts(messages, parameters) or ()]
+        settings, parameters, instructions = self._prepared(
+            messages, model_settings, model_request_parameters
+        )
         return request_body(self._name, instructions, messages, parameters, settings)
 
     async def _patiently(self, body: dict[str, Any], hear: Callable[[str], None] | None = None) -> Assembled:
@@ -157,7 +149,7 @@ class ChatCompletionsModel(Model):
                         min(again.after if again.after is not None else pause, MAX_RETRY_AFTER)
                     )
         raise ModelUnavailable(
-            f"the model {self._name} at {self._base_url} gave no usable answer in {patience.tries} tries: {reason}",
+            f"the model {self._name} at {self._url} gave no usable answer in {patience.tries} tries: {reason}",
             hint="Check that the service is up, then go on with: vulcan resume",
         )
 
@@ -178,7 +170,7 @@ class ChatCompletionsModel(Model):
         if response.status_code in RETRIED_STATUS:
             raise _TryAgain(reason, _retry_after(response.headers.get("retry-after", "")))
         raise ModelUnavailable(
-            f"the model {self._name} at {self._base_url} refused the request: {reason}",
+            f"the model {self._name} at {self._url} refused the request: {reason}",
             hint="Check the model's name, the URL (--base-url) and the key (OPENAI_API_KEY).",
         )
 
@@ -187,7 +179,7 @@ class ChatCompletionsModel(Model):
             patience = self._patience
             timeout = httpx2.Timeout(patience.silence, connect=patience.connect)
             headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
-            self._client = httpx2.AsyncClient(base_url=self._base_url, headers=headers, timeout=timeout)
+            self._client = httpx2.AsyncClient(base_url=self._url, headers=headers, timeout=timeout)
         return self._client
 
     async def close(self) -> None:

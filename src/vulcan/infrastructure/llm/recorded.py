@@ -14,27 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ToolCallPart
-from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import ModelUnavailable, UserError
+from vulcan.infrastructure.llm.own import OwnModel
 
 PREFIX = "recorded:"
 CHARACTERS_PER_TOKEN = 4
 
 
-class RecordedModel(Model):
+class RecordedModel(OwnModel):
     """Plays a recording; tokens are estimated from the text, the price is zero."""
 
     def __init__(self, name: str, replies: Mapping[str, dict[str, Any]]) -> None:
-        super().__init__(profile={"supports_inline_system_prompts": True})
-        self._name, self._replies = name, replies
-
-    @property
-    def model_name(self) -> str:
-        """The recording's name."""
-        return self._name
+        super().__init__(name)
+        self._replies = replies
 
     @property
     def system(self) -> str:

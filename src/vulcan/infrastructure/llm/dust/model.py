@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_ai import RunContext
 from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ToolCallPart
-from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
@@ -25,13 +25,14 @@ from vulcan.infrastructure.llm.dust.rendering import Rendered, render
 from vulcan.infrastructure.llm.dust.reuse import Conversations, Credits
 from vulcan.infrastructure.llm.dust.streaming import words_of
 from vulcan.infrastructure.llm.dust.turn import Turn
+from vulcan.infrastructure.llm.own import OwnModel
 from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 
 CHARACTERS_PER_TOKEN = 4
 REPAIRS = 2
 
 
-class DustModel(Model):
+class DustModel(OwnModel):
     """A model behind an agent of a Dust workspace.
 
     Args:
@@ -58,27 +59,17 @@ class DustModel(Model):
     def __init__(
         self, name: str, access: DustAccess, patience: Patience | None = None, *, reuse: bool = True
     ) -> None:
-        super().__init__(profile={"supports_inline_system_prompts": True})
-        self._name, self._access, self._reuse = name, access.checked(), reuse
+        super().__init__(name, access.url)
+        self._access, self._reuse = access.checked(), reuse
         self._patience = patience or Patience()
         self._limiter = limiter_of(access.url, access.workspace, access.messages_per_minute, access.shared)
         self._conversations, self._credits = Conversations(), Credits()
         self._agent = ""
 
     @property
-    def model_name(self) -> str:
-        """The name under which it was asked for."""
-        return self._name
-
-    @property
     def system(self) -> str:
         """The provider id; no price list knows it, since Dust bills in credits."""
         return "dust"
-
-    @property
-    def base_url(self) -> str:
-        """Where Dust is."""
-        return self._access.url
 
     async def request(
         self,
@@ -127,8 +118,7 @@ class DustModel(Model):
         settings: ModelSettings | None,
         parameters: ModelRequestParameters,
     ) -> Rendered:
-        _, prepared = self.prepare_request(settings, parameters)
-        instructions = [part.content for part in self._get_instruction_parts(messages, prepared) or ()]
+        _, prepared, instructions = self._prepared(messages, settings, parameters)
         return render(instructions, messages, prepared)
 
     def _turn(self, rendered: Rendered) -> Turn:
