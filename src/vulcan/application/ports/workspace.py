@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vulcan.application.ports.sandbox import CommandResult, Mount
+from vulcan.domain.environment import Recipe
 
 
 class Workspace(Protocol):
@@ -37,6 +38,7 @@ class PreparedEnvironment:
         python: the interpreter's path inside the box.
         generated: files that installing the project generates in its tree; copied into each clean checkout.
         notes: what could not be installed and similar, for the report.
+        recipe: how it was made and how the project's tests are run.
     """
 
     digest: str
@@ -45,6 +47,7 @@ class PreparedEnvironment:
     python: str
     generated: Path | None = None
     notes: tuple[str, ...] = ()
+    recipe: Recipe = Recipe()
 
 
 class EnvironmentBuilder(Protocol):
@@ -85,8 +88,12 @@ class Checkouts(Protocol):
         to `resume_tree` where that is not empty.
         """
 
-    def clean(self, job: str, commit: str) -> AbstractAsyncContextManager[Checkout]:
-        """A clean checkout of a commit or tree."""
+    def clean(self, job: str, commit: str, base: str = "") -> AbstractAsyncContextManager[Checkout]:
+        """A clean checkout of a commit or tree.
+
+        Where it differs from `base` in nothing that building the project reads, the environment is the one
+        that was built from `base`: what the change contains has no part in it.
+        """
 
     def remove(self, job: str) -> None:
         """Remove all directories of the job."""

@@ -31,13 +31,27 @@ MAX_FILE = 2 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """Requirements by group: `required` must install, each of `groups` may fail with a note."""
+    """Requirements by group: `required` must install, each of `groups` may fail with a note.
+
+    Attributes:
+        constraints: versions that a lock file pins, as `name==version` with an optional marker.
+        editable: further projects of the tree that are installed in editable form, as `folder` or `folder[extra]`.
+        installable: whether the project itself can be installed.
+        extras: of the project itself, whose requirements only its build knows.
+        python: what `.python-version` asks for.
+        lock: the lock file that pins versions; empty: none does, so versions are dated by the base commit.
+    """
 
     required: tuple[str, ...] = ()
     build: tuple[str, ...] = DEFAULT_BUILD
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constraints: tuple[str, ...] = ()
+    editable: tuple[str, ...] = ()
     installable: bool = False
+    extras: tuple[str, ...] = ()
     requires_python: str = ""
+    python: str = ""
+    lock: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -74,7 +88,14 @@ def read_declared(checkout: Path) -> Declared:
     if "poetry" in _table(pyproject, "tool"):
         installable = True
     requires_python = str(project.get("requires-python", ""))
-    return Declared(required, build, groups, installable, requires_python, tuple(notes))
+    return Declared(
+        required=required,
+        build=build,
+        groups=groups,
+        installable=installable,
+        requires_python=requires_python,
+        notes=tuple(notes),
+    )
 
 
 def _is_plain(path: Path) -> bool:

@@ -80,8 +80,9 @@ class Directories:
         return await stack.enter_async_context(self._sandbox.open(spec))
 
     @asynccontextmanager
-    async def clean(self, job: str, commit: str) -> AsyncIterator[Checkout]:
+    async def clean(self, job: str, commit: str, base: str = "") -> AsyncIterator[Checkout]:
         """A clean checkout, removed afterwards."""
+        del base
         with _temporary(self._root / job / "checkouts") as directory:
             checkout = directory / "checkout"
             self._repository.checkout(commit, checkout)
