@@ -471,15 +471,14 @@ class Project:
     @cached_property
     def directories(self) -> Directories:
         """Workspaces and clean checkouts."""
-        from vulcan.infrastructure.environment.builder import Tools, UvEnvironments
-        from vulcan.infrastructure.testing.toolbox import find_binary
+        from vulcan.infrastructure.environment.builder import UvEnvironments
         from vulcan.infrastructure.workspace.directories import Directories
 
         vulcan, settings = self._vulcan, self._vulcan.settings
         environments = UvEnvironments(
             settings.state_dir / "environments",
             vulcan.sandbox,
-            Tools(find_binary("uv"), vulcan.toolbox.mount()),
+            vulcan.toolbox.mount(),
             settings.sandbox.limits,
             vulcan.environ,
             settings.tests.dependencies,

@@ -175,7 +175,7 @@ def test_dependencies_that_can_not_be_installed_are_told(
     )
     project = make_repository(reachable / "missing", CALC | {"pyproject.toml": pyproject})
     out = run(cli, project, recording(GOOD_JOB))
-    assert "extra test could not be installed" in out
+    assert "no-such-package-anywhere-9f3a==1.0 (extra test) could not be installed" in out
     assert "### Environment" in cli("show")
 
 

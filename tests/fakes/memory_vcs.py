@@ -160,6 +160,9 @@ class MemoryVcs:
     def write_files(self, files: Mapping[str, bytes]) -> str:
         return self.write_tree({path: File(content) for path, content in files.items()})
 
+    def committed_at(self, commit: str) -> float:
+        return float(self.commits[commit].at + 1) if commit in self.commits else 0.0
+
     # own
 
     def write_tree(self, files: Tree) -> str:

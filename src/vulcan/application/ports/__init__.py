@@ -27,7 +27,16 @@ from vulcan.application.ports.forge import (
     Releases,
 )
 from vulcan.application.ports.history import History, SourceRepository, SourceState, VersionControl
-from vulcan.application.ports.sandbox import Box, BoxSpec, CommandResult, Limits, Mount, Sandbox
+from vulcan.application.ports.sandbox import (
+    Box,
+    BoxSpec,
+    CommandResult,
+    Egress,
+    Limits,
+    Mount,
+    Origin,
+    Sandbox,
+)
 from vulcan.application.ports.store import BlobStore, Clock, EventStore, StoredEvent
 from vulcan.application.ports.testing import (
     CodeInspector,
@@ -63,6 +72,7 @@ __all__ = [
     "CodeInspector",
     "Coder",
     "CommandResult",
+    "Egress",
     "EnvironmentBuilder",
     "EventStore",
     "Forge",
@@ -73,6 +83,7 @@ __all__ = [
     "Mount",
     "Observer",
     "OpenWorkspace",
+    "Origin",
     "PipelineRun",
     "Pipelines",
     "PreparedEnvironment",

@@ -78,3 +78,9 @@ class History(Protocol):
 
     def content(self, commit: str, path: str) -> bytes | None:
         """One file of a commit or tree, None if absent."""
+
+    def fork_point(self, commit: str) -> str:
+        """The newest commit on the first-parent line that is not Vulcan's; the oldest if all are."""
+
+    def committed_at(self, commit: str) -> float:
+        """When a commit was made, in seconds since the epoch; 0 for a tree."""

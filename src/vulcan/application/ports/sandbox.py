@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,14 +31,46 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A server that a box may reach through its proxy.
+
+    Attributes:
+        scheme: `https` (tunnelled) or `http` (read by the proxy, GET and HEAD only).
+        trusted: the user named it, so it may lie on this machine or a private network.
+        authorization: the header that the proxy adds for it; commands then ask for `http://HOST:PORT`, never
+            see the credentials, and the proxy asks by `https`.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    trusted: bool = False
+    authorization: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """What a box may reach; everything else is refused and told to `on_refused`, as `HOST:PORT` or a request."""
+
+    origins: tuple[Origin, ...]
+    on_refused: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
+    upstream: str = field(default="", repr=False)
+    """The machine's own proxy, through which the origins are reached; empty: directly."""
+
+
+@dataclass(frozen=True, slots=True)
 class BoxSpec:
-    """One box: the workspace is shown at /workspace, which is also where commands start."""
+    """One box: the workspace is shown at /workspace, which is also where commands start.
+
+    Without `egress` nothing outside of the box can be reached.
+    """
 
     workspace: Path
     writable: bool = True
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    egress: Egress | None = None
 
 
 @dataclass(frozen=True, slots=True)

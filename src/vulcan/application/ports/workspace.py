@@ -36,7 +36,8 @@ class PreparedEnvironment:
         mounts: what to show inside boxes (read-only).
         environment: variables for commands, PATH included.
         python: the interpreter's path inside the box.
-        generated: files that installing the project generates in its tree; copied into each clean checkout.
+        generated: files that building adds to the project's folders; copied into each clean checkout. New folders
+            are among the mounts.
         notes: what could not be installed and similar, for the report.
         recipe: how it was made and how the project's tests are run.
     """
@@ -51,10 +52,22 @@ class PreparedEnvironment:
 
 
 class EnvironmentBuilder(Protocol):
-    """Prepares a project's dependencies outside of any job."""
+    """Prepares a project's dependencies outside of any job; nothing of project or packages runs on the host."""
 
-    async def prepare(self, checkout: Path) -> PreparedEnvironment:
-        """The environment for the project in `checkout`, from the cache or built now."""
+    async def prepare(self, checkout: Path, tree: str, newer_than: str) -> PreparedEnvironment:
+        """The environment for the project in `checkout`, from the cache or built now.
+
+        Args:
+            checkout: the project's files; building reads them, in a box.
+            tree: id of the tree that the checkout holds; what is built from it is kept under it.
+            newer_than: versions published after this date are left out where no lock pins them; empty: none is.
+
+        Raises:
+            VulcanError: the tools that run the tests can't be had.
+        """
+
+    def reads(self, path: str) -> bool:
+        """Whether building may read the file at `path`: a change of any other file leaves the environment as it is."""
 
 
 class OpenWorkspace(Protocol):

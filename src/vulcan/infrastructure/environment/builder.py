@@ -1,41 +1,51 @@
-"""Builds environments with uv: wheels on the host (no code of anybody runs), the project itself in a box."""
+"""Builds environments in setup boxes and keeps them by all that went into them. The host runs nothing of them."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vulcan.application.ports import BoxSpec, Limits, Mount, PreparedEnvironment, Sandbox
+from vulcan.application.ports import Limits, Mount, PreparedEnvironment, Sandbox
+from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import VulcanError
-from vulcan.infrastructure.environment.declared import Declared, naming_digest, read_declared
+from vulcan.infrastructure.environment.added import FILES, FOLDERS, Added, listing, take_added
+from vulcan.infrastructure.environment.building import AS_WHEEL, ProjectBuilder, write_pins_beside
+from vulcan.infrastructure.environment.declared import Declared, fits, naming_digest, read_declared
+from vulcan.infrastructure.environment.index import Index, read_index
+from vulcan.infrastructure.environment.interpreters import Interpreter, choose, installed, reachable
+from vulcan.infrastructure.environment.resolving import PINS, RESOLVED, Resolution, Resolver, write_pins
+from vulcan.infrastructure.environment.setup_box import (
+    CACHE,
+    VENV,
+    Ground,
+    build_box,
+    install_box,
+)
 
-FORMAT = "2"
-TARGET = "/venv"
-TOOLS_TARGET = "/opt/vulcan"
+FORMAT = "3"
 WORKSPACE = "/workspace"
-INSTALL_TIMEOUT = 900.0
-BUILD_TIMEOUT = 300.0
-MAX_GENERATED = 1024**2
 ALWAYS = (
     "pytest>=7",
     "editables>=0.5",
 )  # hatchling asks for the second one when it installs in editable form
-PASSED_ON = re.compile(r"^(?:UV_\w+|SSL_CERT_\w+|(?:HTTPS?|NO|ALL)_PROXY|(?:https?|no|all)_proxy|HOME|PATH)$")
-_MINIMUM = re.compile(r">=\s*3\.(\d+)")
+READY = "ready.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """What a build needs from elsewhere: uv on the host, and the mount that shows it in boxes."""
+class Plan:
+    """What one environment is made of, and where it is kept."""
 
-    uv: Path
-    mount: Mount
+    folder: Path
+    digest: str
+    declared: Declared
+    recipe: Recipe
+    interpreter: Interpreter
+    newer_than: str
 
 
 class UvEnvironments:
@@ -43,209 +53,183 @@ class UvEnvironments:
 
     Args:
         root: folder of environments, one a digest; must be reachable for the boxes' user.
+        tools: shows uv in boxes.
+        environ: the host's environment; says where packages come from.
         extra: further requirements, from the settings.
-        environ: the host's environment; only what package downloads need is passed on, to uv alone.
+        allowed_hosts: servers beside the package indexes that the user allows setup to reach.
+        recipes: what the user's settings say of the project's environments.
     """
 
     def __init__(
         self,
         root: Path,
         sandbox: Sandbox,
-        tools: Tools,
+        tools: Mount,
         limits: Limits,
         environ: Mapping[str, str],
         extra: Sequence[str] = (),
+        allowed_hosts: Iterable[str] = (),
+        recipes: Sequence[Recipe] = (),
     ) -> None:
         self._root, self._sandbox, self._tools, self._limits = root, sandbox, tools, limits
-        self._extra = tuple(extra)
-        self._environ = {k: v for k, v in environ.items() if PASSED_ON.match(k)}
-        if "PIP_INDEX_URL" in environ:
-            self._environ.setdefault("UV_DEFAULT_INDEX", environ["PIP_INDEX_URL"])
+        self._environ, self._extra, self._recipes = environ, tuple(extra), tuple(recipes)
+        self._index: Index = read_index(environ, allowed_hosts)
 
-    async def prepare(self, checkout: Path) -> PreparedEnvironment:
-        """The environment for a checkout.
+    async def prepare(self, checkout: Path, tree: str, newer_than: str) -> PreparedEnvironment:
+        """The environment for a checkout; see the port."""
+        plan = self._plan(checkout, tree, newer_than)
+        if not (plan.folder / READY).is_file():
+            await self._build(plan, checkout)
+        return _prepared(plan)
 
-        Raises:
-            VulcanError: the project's own requirements can't be installed.
-        """
+    def reads(self, path: str) -> bool:
+        """Whether building may read a file; see the port."""
+        return not is_plain_source(path)
+
+    def _plan(self, checkout: Path, tree: str, newer_than: str) -> Plan:
         declared = read_declared(checkout)
-        python = find_python(declared.requires_python)
-        salt = "\0".join((FORMAT, str(python), self._sandbox.name, *self._extra))
-        digest = naming_digest(checkout, salt)
+        recipe = (
+            self._recipes[0] if self._recipes else Recipe(source=declared.lock or "what the project declares")
+        )
+        interpreter = self._interpreter(declared, recipe)
+        built = declared.installable or declared.editable or recipe.setup
+        salt = (
+            FORMAT, interpreter.inside, interpreter.version, self._sandbox.name, *self._extra, repr(recipe),
+            "" if declared.lock else newer_than, repr(self._index.origins), tree if built else "",
+        )  # fmt: skip
+        digest = naming_digest(checkout, "\0".join(salt))
         folder = self._root / digest[:24]
-        if not (folder / "ready.json").is_file():
-            await self._build(folder, checkout, declared, python)
-        return _prepared(folder, digest)
+        return Plan(folder, digest, declared, recipe, interpreter, newer_than)
 
-    async def _build(self, folder: Path, checkout: Path, declared: Declared, python: Path) -> None:
-        partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+    def _interpreter(self, declared: Declared, recipe: Recipe) -> Interpreter:
+        own = self._root / "pythons"
+        found = installed(self._environ, own)
+        chosen = choose(found, recipe.python or declared.python, lambda v: fits(declared.requires_python, v))
+        if chosen is None:
+            raise VulcanError(
+                f"no Python on this machine fits the project's requires-python {declared.requires_python!r} "
+                f"(there are {', '.join(sorted({each.version for each in found}))})",
+                hint="Install one, such as: uv python install "
+                f"{declared.python or '3.13'} (or apt-get install python3.13)",
+            )
+        return reachable(chosen, own)
+
+    async def _build(self, plan: Plan, checkout: Path) -> None:
+        partial = plan.folder.with_name(f"{plan.folder.name}.{os.getpid()}")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, mode=0o755)
         try:
-            venv = partial / "venv"
-            await self._uv("venv", "--relocatable", "--no-project", "--python", str(python), str(venv))
-            notes = [*declared.notes, *await self._install_all(venv, declared)]
-            if declared.installable:
-                notes += await self._install_project(partial, venv, checkout)
-            (partial / "ready.json").write_text(json.dumps({"notes": notes}))
-            _settle(partial, folder)
+            await self._build_in(partial, plan, checkout)
+            _settle(partial, plan.folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    async def _install_all(self, venv: Path, declared: Declared) -> list[str]:
-        notes: list[str] = []
-        base = (*ALWAYS, *declared.build, *self._extra)
-        together = [*base, *declared.required, *(r for group in declared.groups.values() for r in group)]
-        if not await self._try(venv, together):
-            return notes
-        problem = await self._try(venv, [*base, *declared.required])
-        if problem:
-            raise VulcanError(
-                f"the project's dependencies can't be installed: {problem}",
-                hint="Dependencies are installed from wheels only. Check the package index (UV_DEFAULT_INDEX), or "
-                "name working versions under [tool.vulcan.tests] dependencies.",
-            )
-        for name, requirements in declared.groups.items():
-            problem = await self._try(venv, requirements)
-            if problem:
-                notes.append(f"{name} could not be installed: {problem}")
-        return notes
-
-    async def _try(self, venv: Path, requirements: Sequence[str]) -> str:
-        """Install from wheels; returns what went wrong."""
-        if not requirements:
-            return ""
-        try:
-            await self._uv(
-                "pip", "install", "--python", str(venv / "bin" / "python"), "--only-binary", ":all:",
-                "--link-mode", "copy", "--compile-bytecode", "--", *requirements,
-            )  # fmt: skip
-        except VulcanError as error:
-            return error.message
-        return ""
-
-    async def _uv(self, *arguments: str) -> None:
-        """Run uv on the host. Config files of user and project play no part."""
-        environ = {**self._environ, "UV_CACHE_DIR": str(self._root / "cache"), "UV_NO_CONFIG": "1"}
-        process = await asyncio.create_subprocess_exec(
-            str(self._tools.uv), *arguments, env=environ, cwd=self._root, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), INSTALL_TIMEOUT)
-        except (TimeoutError, asyncio.CancelledError):
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
-            raise VulcanError(output.decode(errors="replace").strip()[-1500:])
-
-    async def _install_project(self, partial: Path, venv: Path, checkout: Path) -> list[str]:
-        """Install the project in editable form, in a box without network; then what its metadata asks for."""
+    async def _build_in(self, partial: Path, plan: Plan, checkout: Path) -> None:
+        ground = self._ground(partial, plan.interpreter)
+        resolution = await self._install_wheels(ground, plan)
         source = partial / "source"
         shutil.copytree(checkout, source, symlinks=True)
-        before = _listing(source)
-        self._sandbox.hand_over(source)
-        self._sandbox.hand_over(venv)
-        mounts = (Mount(venv, TARGET, writable=True), self._tools.mount)
-        environment = {"SETUPTOOLS_SCM_PRETEND_VERSION": "0.0.0", "UV_CACHE_DIR": "/tmp/uv"}  # noqa: S108 - the box's
-        async with self._sandbox.open(BoxSpec(source, True, mounts, environment, self._limits)) as box:
-            result = await box.run(
-                [
-                    f"{box.inside(TOOLS_TARGET)}/uv", "pip", "install", "--python", f"{box.inside(TARGET)}/bin/python",
-                    "--offline", "--no-deps", "--no-build-isolation", "--no-config", "-e", box.workspace_path,
-                ],
-                timeout=BUILD_TIMEOUT,
-                output_limit=2000,
+        before = listing(source)
+        builder = await self._build_sources(ground, plan, source, resolution)
+        added = take_added(source, before, partial / "added")
+        notes = [*plan.declared.notes, *resolution.notes, *builder.notes, *filter(None, [added.note])]
+        notes += [f"setup asked for {what}, which is not allowed" for what in dict.fromkeys(ground.refused)]
+        for name in ("source", "cache", "work"):
+            shutil.rmtree(partial / name, ignore_errors=True)
+        (partial / READY).write_text(json.dumps(_record(notes, added, builder.installed)))
+
+    def _ground(self, partial: Path, interpreter: Interpreter) -> Ground:
+        for name in ("venv", "work", "cache"):
+            (partial / name).mkdir(mode=0o755)
+        shared = self._root / "wheels"
+        shared.mkdir(mode=0o755, exist_ok=True)
+        return Ground(
+            self._sandbox, self._tools, self._index, interpreter, self._limits, partial, shared, refused=[]
+        )
+
+    async def _install_wheels(self, ground: Ground, plan: Plan) -> Resolution:
+        """Resolve and install what has wheels, in a box that runs no code of any package."""
+        work = ground.folder / "work"
+        write_pins(work, plan.declared.constraints)
+        async with install_box(ground, work) as box:
+            _must(await box.make_venv(), "an environment can't be made")
+            resolver = Resolver(box, work, plan.declared, plan.newer_than)
+            resolution = await resolver.resolve((*ALWAYS, *self._extra))
+            # In one go: uv asks the environment's interpreter about itself first, while nothing is installed yet.
+            trouble = await box.uv(
+                "pip", "install", "--quiet", "--python", box.python, "--only-binary", ":all:", "--no-deps",
+                "--requirements", RESOLVED,
             )  # fmt: skip
-        notes = []
-        if result.exit_code:
-            notes.append(
-                f"the project could not be installed in editable form: {result.output.strip()[-600:]}"
-            )
-        _keep_generated(source, before, partial / "generated")
-        shutil.rmtree(source, ignore_errors=True)
-        problem = await self._try(venv, _metadata_requirements(venv))
-        if problem:
-            notes.append(f"requirements named by the project's metadata could not be installed: {problem}")
-        return notes
+            _must(trouble, "the project's dependencies can't be installed")
+        return resolution
+
+    async def _build_sources(
+        self, ground: Ground, plan: Plan, source: Path, resolution: Resolution
+    ) -> ProjectBuilder:
+        write_pins_beside(ground.folder / "cache", ground.folder / "work" / PINS)
+        async with build_box(ground, source) as box:
+            builder = ProjectBuilder(box, self._sandbox, box.inside(f"{CACHE}/{PINS}"))
+            await builder.build_packages(resolution.unbuilt)
+            await builder.install_project(plan.declared)
+            await builder.run_setup(plan.recipe)
+            await builder.compile_all()
+        return builder
 
 
-def find_python(requires: str) -> Path:
-    """A system interpreter that satisfies a lower bound; boxes show /usr, so it must live there."""
-    minimum = int(match[1]) if (match := _MINIMUM.search(requires)) else 0
-    names = ["python3", *(f"python3.{minor}" for minor in range(15, 8, -1))]
-    candidates = [Path(folder) / name for name in names for folder in ("/usr/bin", "/usr/local/bin")]
-    found = [path for path in candidates if path.exists()]
-    fitting = [path for path in found if _minor(path) >= minimum]
-    if fitting:
-        return fitting[0]
-    raise VulcanError(
-        f"no system Python fits the project's requires-python {requires!r}",
-        hint=f"Install one, such as: apt-get install python3.{minimum}",
-    )
+_SOURCE = (".py", ".pyi", ".md", ".rst", ".js", ".mjs", ".ts", ".go")
+_BUILD_NAMES = re.compile(
+    r"(?:^|/)(?:setup|conftest|build|hatch_build|pdm_build|versioneer|noxfile|tasks|_?custom_build|__?version__?|_?about)"
+    r"\.py$|^README|^CHANGE"
+)
+"""Python files that builds are known to run or read, and texts that become part of a package's description."""
 
 
-def _minor(path: Path) -> int:
-    match = re.search(r"python3\.(\d+)$", str(path.resolve()))
-    return int(match[1]) if match else 0
+def is_plain_source(path: str) -> bool:
+    """Whether a file is source or text that an installed project shows as it lies, without a new build."""
+    if path.startswith(".github/"):
+        return False
+    return path.endswith(_SOURCE) and not _BUILD_NAMES.search(path)
+
+
+def _must(trouble: str, what: str) -> None:
+    if trouble:
+        raise VulcanError(
+            f"{what}: {trouble[-1000:]}",
+            hint="Check that the package index can be reached (UV_DEFAULT_INDEX, HTTPS_PROXY), or name working "
+            "versions under [tool.vulcan.tests] dependencies.",
+        )
+
+
+def _record(notes: Sequence[str], added: Added, installed: str) -> dict[str, object]:
+    return {"notes": list(notes), "folders": list(added.folders), "installed": installed}
 
 
 def _settle(partial: Path, folder: Path) -> None:
     try:
         partial.rename(folder)
     except OSError:
-        if not (folder / "ready.json").is_file():
+        if not (folder / READY).is_file():
             raise
 
 
-def _prepared(folder: Path, digest: str) -> PreparedEnvironment:
-    notes = json.loads((folder / "ready.json").read_text())["notes"]
+def _prepared(plan: Plan) -> PreparedEnvironment:
+    record = json.loads((plan.folder / READY).read_text())
+    added, files = plan.folder / "added" / FOLDERS, plan.folder / "added" / FILES
     environment = {
-        "PATH": f"{TARGET}/bin:/usr/local/bin:/usr/bin:/bin",
-        "VIRTUAL_ENV": TARGET,
+        "PATH": f"{VENV}/bin:/usr/local/bin:/usr/bin:/bin",
+        "VIRTUAL_ENV": VENV,
         "PYTHONDONTWRITEBYTECODE": "1",
-        "NO_COLOR": "1",
         "PYTEST_ADDOPTS": "--color=no",
-        "PYTHONPATH": f"{WORKSPACE}/src:{WORKSPACE}",
+        # A wheel holds what was built; the tree beside it does not.
+        "PYTHONPATH": "" if record["installed"] == AS_WHEEL else f"{WORKSPACE}/src:{WORKSPACE}",
     }
-    generated = folder / "generated"
+    folders = tuple(Mount(added / path, f"{WORKSPACE}/{path}") for path in record["folders"])
     return PreparedEnvironment(
-        digest=digest,
-        mounts=(Mount(folder / "venv", TARGET),),
+        digest=plan.digest,
+        mounts=(Mount(plan.folder / "venv", VENV), *plan.interpreter.mounts, *folders),
         environment=environment,
-        python=f"{TARGET}/bin/python",
-        generated=generated if generated.is_dir() else None,
-        notes=tuple(notes),
+        python=f"{VENV}/bin/python",
+        generated=files if files.is_dir() else None,
+        notes=tuple(record["notes"]),
+        recipe=plan.recipe,
     )
-
-
-def _listing(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*")}
-
-
-def _keep_generated(source: Path, before: set[str], target: Path) -> None:
-    """Keep small new source files, such as a version module written by the build."""
-    for path in source.rglob("*.py"):
-        name = str(path.relative_to(source))
-        if (
-            name not in before
-            and path.is_file()
-            and not path.is_symlink()
-            and path.stat().st_size < MAX_GENERATED
-        ):
-            kept = target / name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, kept)
-
-
-def _metadata_requirements(venv: Path) -> list[str]:
-    """Unconditional requirements of packages that were installed in editable form."""
-    requirements = []
-    for marker in venv.glob("lib/python*/site-packages/*.dist-info/direct_url.json"):
-        metadata = marker.with_name("METADATA")
-        if metadata.is_file() and not metadata.is_symlink():
-            header = metadata.read_text(errors="replace").split("\n\n", 1)[0]
-            lines = re.findall(r"^Requires-Dist: (.+)$", header, flags=re.MULTILINE)
-            requirements += [line for line in lines if "extra ==" not in line and "@" not in line]
-    return requirements

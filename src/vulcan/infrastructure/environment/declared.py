@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 TEST_GROUPS = ("test", "tests", "testing", "dev", "develop", "development")
 NAMING_FILES = (
     "pyproject.toml",
@@ -96,6 +98,14 @@ def read_declared(checkout: Path) -> Declared:
         requires_python=requires_python,
         notes=tuple(notes),
     )
+
+
+def fits(requires_python: str, version: str) -> bool:
+    """Whether a Python version satisfies a project's `requires-python`."""
+    try:
+        return SpecifierSet(requires_python).contains(version, prereleases=True)
+    except InvalidSpecifier:
+        return True
 
 
 def _is_plain(path: Path) -> bool:

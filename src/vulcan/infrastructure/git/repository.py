@@ -176,6 +176,11 @@ class GitRepository:
         """One file of a commit or tree, None if absent; a symlink's content is its target."""
         return read_blob(self.git, commit, os.fsencode(path))
 
+    def committed_at(self, commit: str) -> float:
+        """When a commit was made, in seconds since the epoch; 0 for a tree."""
+        found = self.git.run("log", "-1", "--format=%ct", checked_id(commit), accept=(0, 128))
+        return float(found.text.strip() or 0) if found.code == 0 else 0.0
+
     # ----------------------------------------------------------------------------------------- forge
 
     def has(self, commit: str) -> bool:

@@ -12,6 +12,7 @@ from vulcan.application.ports import BoxSpec
 from vulcan.domain.errors import SandboxUnavailable
 from vulcan.infrastructure.sandbox import profile, seccomp
 from vulcan.infrastructure.sandbox.plan import (
+    Address,
     Layout,
     Plan,
     Planner,
@@ -35,23 +36,34 @@ class BubblewrapSandbox(ServedSandbox):
         """What is recorded in the evidence."""
         return "bubblewrap"
 
-    def _prepare(self, spec: BoxSpec, user: User, stack: ExitStack) -> tuple[Planner, Layout]:  # noqa: ARG002
+    _by_port = False
+
+    def _prepare(
+        self,
+        spec: BoxSpec,
+        user: User,  # noqa: ARG002
+        proxy: Address | None,
+        stack: ExitStack,  # noqa: ARG002
+    ) -> tuple[Planner, Layout]:
         bwrap = _bwrap()
         syscalls = seccomp.program(namespaces=True)
-        return partial(_plan, bwrap, spec, syscalls), profile.LAYOUT
+        socket = proxy.path if proxy else None
+        return partial(_plan, bwrap, spec, syscalls, socket), profile.LAYOUT
 
     def _hint(self, complaint: str) -> str:
         return hint(complaint)
 
 
-def _plan(bwrap: str, spec: BoxSpec, syscalls: bytes, server: int, stack: ExitStack) -> Plan:
+def _plan(
+    bwrap: str, spec: BoxSpec, syscalls: bytes, socket: Path | None, server: int, stack: ExitStack
+) -> Plan:
     handed: list[int] = [server]
 
     def data(name: str, content: bytes) -> int:
         handed.append(memory_file(name, content, stack))
         return handed[-1]
 
-    options = profile.arguments(spec, guest("server"), syscalls, data)
+    options = profile.arguments(spec, guest("server"), syscalls, data, socket)
     # Not on the command line, where every user of the host could read the paths.
     listed = data("arguments", b"\0".join(os.fsencode(option) for option in options))
     command = [

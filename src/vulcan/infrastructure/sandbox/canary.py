@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vulcan.application.ports import Box, BoxSpec, CommandResult, Limits, Sandbox
 from vulcan.infrastructure.sandbox.plan import SYSTEM_PYTHON, guest
-from vulcan.infrastructure.sandbox.unconfined import scratch_root
+from vulcan.infrastructure.sandbox.user import scratch_root
 
 SECONDS = 60.0
 LIMITS = Limits(processes=32)

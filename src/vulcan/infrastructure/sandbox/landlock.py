@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -11,6 +12,7 @@ from vulcan.application.ports import BoxSpec
 from vulcan.domain.errors import SandboxUnavailable
 from vulcan.infrastructure.sandbox import profile, seccomp
 from vulcan.infrastructure.sandbox.plan import (
+    Address,
     Layout,
     Plan,
     Planner,
@@ -73,7 +75,11 @@ class LandlockSandbox(ServedSandbox):
         """What is recorded in the evidence."""
         return "landlock"
 
-    def _prepare(self, spec: BoxSpec, user: User, stack: ExitStack) -> tuple[Planner, Layout]:
+    _by_port = True
+
+    def _prepare(
+        self, spec: BoxSpec, user: User, proxy: Address | None, stack: ExitStack
+    ) -> tuple[Planner, Layout]:
         version = landlock_version()
         if version < OLDEST:
             raise SandboxUnavailable(
@@ -82,21 +88,29 @@ class LandlockSandbox(ServedSandbox):
                 else "The kernel has no Landlock.",
                 hint="Use a kernel of 6.2 or newer with Landlock in its `lsm=` list, or install bubblewrap.",
             )
-        syscalls = seccomp.program(namespaces=False)
+        syscalls = seccomp.program(namespaces=False, tcp=proxy is not None)
         layout = real_layout(spec, user, stack)
-        return partial(_plan, spec=spec, layout=layout, user=user, syscalls=syscalls), layout
+        rules = _rules(spec, layout) + (["p", str(proxy.port)] if proxy else [])
+        return partial(_plan, spec=spec, layout=layout, user=user, syscalls=syscalls, rules=rules), layout
 
 
 def _plan(
-    server: int, stack: ExitStack, *, spec: BoxSpec, layout: Layout, user: User, syscalls: bytes
+    server: int,
+    stack: ExitStack,
+    *,
+    spec: BoxSpec,
+    layout: Layout,
+    user: User,
+    syscalls: bytes,
+    rules: Sequence[str],
 ) -> Plan:
-    rules = memory_file("rules", b"\0".join(os.fsencode(word) for word in _rules(spec, layout)), stack)
+    listed = memory_file("rules", b"\0".join(map(os.fsencode, rules)), stack)
     code = memory_file("syscalls", syscalls, stack)
     launcher = memory_file("confine", guest("confine"), stack)
     script = memory_file("server", guest("server"), stack)
     serve = python(f"/dev/fd/{script}", server, *server_arguments(spec.limits, processes_of(user)))
-    command = [*python(f"/dev/fd/{launcher}", rules, code, layout.workspace), *serve]
-    return Plan(tuple(command), (server, rules, code, launcher, script))
+    command = [*python(f"/dev/fd/{launcher}", listed, code, layout.workspace), *serve]
+    return Plan(tuple(command), (server, listed, code, launcher, script))
 
 
 def _rules(spec: BoxSpec, layout: Layout) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -68,6 +68,14 @@ class Plan:
     tmpfs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a box's proxy listens: a socket in the file system, or a port of this machine's loopback."""
+
+    path: Path | None = None
+    port: int = 0
+
+
 Planner = Callable[[int, ExitStack], Plan]
 """Makes the plan for a server's socket; what it opens is closed with the stack once the box runs."""
 
@@ -113,7 +121,7 @@ def checked(spec: BoxSpec, user: User) -> BoxSpec:
         Mount(require_reachable(mount.source, user), _target(mount.target), mount.writable)
         for mount in spec.mounts
     )
-    return BoxSpec(workspace, spec.writable, mounts, dict(spec.environment), spec.limits)
+    return replace(spec, workspace=workspace, mounts=mounts)
 
 
 def _target(target: str) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
-from vulcan.infrastructure.sandbox.plan import Layout
+from vulcan.infrastructure.sandbox.plan import Layout, guest
 
 LAYOUT = Layout(workspace="/workspace", home="/home/agent", temporary="/tmp")  # noqa: S108 - the box's own
 SERVER = "/run/vulcan/server.py"
+RELAY = "/run/vulcan/relay.py"
+PROXY_SOCKET = "/run/vulcan/proxy.sock"
+PROXY_PORT = 3128
 MEBIBYTE = 1024**2
 TMPFS = {
     LAYOUT.temporary: ("1777", 256 * MEBIBYTE),
@@ -34,13 +37,16 @@ Data = Callable[[str, bytes], int]
 """Makes a descriptor that holds some bytes."""
 
 
-def arguments(spec: BoxSpec, server: bytes, syscalls: bytes, data: Data) -> list[str]:
+def arguments(
+    spec: BoxSpec, server: bytes, syscalls: bytes, data: Data, socket: Path | None = None
+) -> list[str]:
     """Bubblewrap's options for a spec, up to the command."""
     return [
         *_namespaces(),
         *_system(),
         *_etc(data),
         *_file(data, SERVER, server),
+        *_proxy(data, socket),
         *_kernel(),
         *_memory(),
         "--bind" if spec.writable else "--ro-bind",
@@ -87,6 +93,12 @@ def _etc(data: Data) -> list[str]:
 def _file(data: Data, path: str, content: bytes) -> list[str]:
     # A file of the root's tmpfs, read-only after `--remount-ro /`; a bind for each would cost 0.6 ms.
     return ["--perms", "0444", "--file", str(data("file", content)), path]
+
+
+def _proxy(data: Data, socket: Path | None) -> list[str]:
+    if socket is None:
+        return []
+    return [*_file(data, RELAY, guest("relay")), "--ro-bind", str(socket), PROXY_SOCKET]
 
 
 def _kernel() -> list[str]:

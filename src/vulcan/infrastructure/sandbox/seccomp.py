@@ -102,6 +102,11 @@ SHARED: dict[str, tuple[int | None, int | None]] = {
 OWN_FAMILIES = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)
 """Socket families that an empty network namespace makes harmless."""
 
+STREAMS = (1, 1 | 0o4000, 1 | 0o2000000, 1 | 0o4000 | 0o2000000)
+"""SOCK_STREAM alone, non-blocking, closed on exec, and both."""
+TCP = (0, 6)
+"""The protocol that a stream has by default, and by its number: Landlock knows no other (not MPTCP)."""
+
 
 def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
     return struct.pack("=HBBI", code, yes, no, value)
@@ -124,6 +129,18 @@ def _argument(index: int) -> bytes:
 def _only(values: Iterable[int], error: int) -> bytes:
     allowed = b"".join(_op(JUMP_EQUAL, value, 0, 1) + _op(RETURN, ALLOW) for value in values)
     return _argument(0) + allowed + _op(RETURN, ERRNO | error)
+
+
+def _tcp_only() -> bytes:
+    """Allow IPv4 TCP sockets, which Landlock can hold to one port."""
+    refuse = _op(RETURN, ERRNO | errno.EAFNOSUPPORT)
+    body = b""
+    for index, allowed in ((0, (AF_INET,)), (1, STREAMS), (2, TCP)):
+        body += _argument(index)
+        for left, value in zip(range(len(allowed), 0, -1), allowed, strict=True):
+            body += _op(JUMP_EQUAL, value, left, 0)
+        body += refuse
+    return body + _op(RETURN, ALLOW)
 
 
 def _not_these(values: Iterable[int], error: int) -> bytes:
@@ -150,12 +167,19 @@ def _head(machine: str) -> bytes:
     return head
 
 
-def program(*, namespaces: bool, machine: str = "") -> bytes:
+def _sockets(*, namespaces: bool, tcp: bool) -> bytes:
+    if tcp and not namespaces:
+        return _tcp_only()
+    return _only(OWN_FAMILIES if namespaces else (), errno.EAFNOSUPPORT)
+
+
+def program(*, namespaces: bool, tcp: bool = False, machine: str = "") -> bytes:
     """The filter as `struct sock_filter`s in a row.
 
     Args:
         namespaces: whether the box has network and IPC namespaces of its own; if not, no socket can be
             opened. `socketpair()` always works, as asyncio needs it.
+        tcp: without namespaces, whether IPv4 TCP sockets can be opened all the same.
         machine: as the kernel names it; this one's if empty.
     """
     machine = machine or os.uname().machine
@@ -175,7 +199,7 @@ def program(*, namespaces: bool, machine: str = "") -> bytes:
             *(_refuse(number, errno.ENOSYS) for number in _numbers(ABSENT, machine)),
             _examine(call["clone"], _no_namespace()),
             _examine(call["ioctl"], _not_these((TIOCSTI, TIOCLINUX), errno.EPERM)),
-            _examine(call["socket"], _only(OWN_FAMILIES if namespaces else (), errno.EAFNOSUPPORT)),
+            _examine(call["socket"], _sockets(namespaces=namespaces, tcp=tcp)),
             _examine(call["socketpair"], _only((AF_UNIX,), errno.EAFNOSUPPORT)),
             _op(RETURN, ALLOW),
         ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
 from vulcan.infrastructure.sandbox.plan import (
+    Address,
     Layout,
     Plan,
     Planner,
@@ -21,7 +22,7 @@ from vulcan.infrastructure.sandbox.plan import (
 )
 from vulcan.infrastructure.sandbox.profile import LAYOUT
 from vulcan.infrastructure.sandbox.served import ServedSandbox
-from vulcan.infrastructure.sandbox.user import User
+from vulcan.infrastructure.sandbox.user import User, scratch_root
 
 
 class NoSandbox(ServedSandbox):
@@ -32,7 +33,15 @@ class NoSandbox(ServedSandbox):
         """What is recorded in the evidence."""
         return "none"
 
-    def _prepare(self, spec: BoxSpec, user: User, stack: ExitStack) -> tuple[Planner, Layout]:
+    _by_port = True
+
+    def _prepare(
+        self,
+        spec: BoxSpec,
+        user: User,
+        proxy: Address | None,  # noqa: ARG002 - everything can be reached
+        stack: ExitStack,
+    ) -> tuple[Planner, Layout]:
         layout = real_layout(spec, user, stack)
         return partial(_plan, spec, layout, user), layout
 
@@ -60,11 +69,6 @@ def real_layout(spec: BoxSpec, user: User, stack: ExitStack) -> Layout:
         **{mount.target: str(mount.source) for mount in spec.mounts},
     }
     return Layout(str(spec.workspace), home, temporary, targets)
-
-
-def scratch_root() -> str | None:
-    """A place for temporary folders that the box's user can reach: for root not what TMPDIR says."""
-    return "/tmp" if os.geteuid() == 0 else None  # noqa: S108 - mkdtemp makes the folder
 
 
 def processes_of(user: User) -> int:

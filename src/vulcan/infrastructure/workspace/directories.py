@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -20,7 +21,7 @@ from vulcan.application.ports import (
     Sandbox,
 )
 from vulcan.application.services import Repository
-from vulcan.infrastructure.workspace.files import read_file, write_file
+from vulcan.infrastructure.workspace.files import add_file, read_file, write_file
 
 SHELL = "/bin/bash"
 KEY_FILE = "workspace.key"
@@ -44,6 +45,7 @@ class Directories:
         self._root, self._repository, self._sandbox = root, repository, sandbox
         self._environments, self._limits = environments, limits
         self._prepared: dict[str, PreparedEnvironment] = {}
+        self._origins: dict[str, str] = {}
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -68,7 +70,7 @@ class Directories:
 
     async def open_box(self, stack: AsyncExitStack, job: str, directory: Path, start: str) -> Box:
         """A box on the workspace with the project's dependencies; made when the first command needs it."""
-        environment = await self._environment(job, start)
+        environment = await self._environment(job, start, self._repository.fork_point(start))
         copy_generated(environment, directory)
         self._sandbox.hand_over(directory)
         spec = BoxSpec(
@@ -82,32 +84,48 @@ class Directories:
     @asynccontextmanager
     async def clean(self, job: str, commit: str, base: str = "") -> AsyncIterator[Checkout]:
         """A clean checkout, removed afterwards."""
-        del base
         with _temporary(self._root / job / "checkouts") as directory:
             checkout = directory / "checkout"
             self._repository.checkout(commit, checkout)
-            environment = await self._environment(job, commit, checkout)
+            environment = await self._environment(job, commit, base, checkout)
             copy_generated(environment, checkout)
             self._sandbox.hand_over(checkout)
             yield Checkout(checkout, environment)
 
-    async def _environment(self, job: str, commit: str, checkout: Path | None = None) -> PreparedEnvironment:
-        if commit in self._prepared:
-            return self._prepared[commit]
+    async def _environment(
+        self, job: str, commit: str, base: str = "", checkout: Path | None = None
+    ) -> PreparedEnvironment:
+        """The environment built from `base`, or from the commit itself where building reads what differs."""
         async with self._lock:
-            if commit not in self._prepared:
-                if checkout is not None:
-                    self._prepared[commit] = await self._environments.prepare(checkout)
+            origin = self._origin(commit, base)
+            if origin not in self._prepared:
+                if checkout is not None and origin == commit:
+                    self._prepared[origin] = await self._prepare(origin, base or commit, checkout)
                 else:
                     with _temporary(self._root / job / "checkouts") as directory:
-                        self._repository.checkout(commit, directory / "checkout")
-                        self._prepared[commit] = await self._environments.prepare(directory / "checkout")
-        return self._prepared[commit]
+                        self._repository.checkout(origin, directory / "checkout")
+                        self._prepared[origin] = await self._prepare(
+                            origin, base or commit, directory / "checkout"
+                        )
+        return self._prepared[origin]
+
+    def _origin(self, commit: str, base: str) -> str:
+        """What the environment of a commit is built from."""
+        if commit not in self._origins:
+            changed = self._repository.changes(base, commit) if base and base != commit else ()
+            rebuilds = any(self._environments.reads(artifact.path) for artifact in changed)
+            self._origins[commit] = commit if rebuilds else base or commit
+        return self._origins[commit]
+
+    async def _prepare(self, origin: str, dated_by: str, checkout: Path) -> PreparedEnvironment:
+        tree = self._repository.overlay(origin, origin, ())
+        newer_than = end_of_week(self._repository.committed_at(dated_by))
+        return await self._environments.prepare(checkout, tree, newer_than)
 
     def snapshot(self, directory: Path, base: str) -> str:
         """Store the workspace as a tree, without what installing the project generates in it."""
         tree = self._repository.snapshot(directory, base)
-        prepared = self._prepared.get(base)
+        prepared = self._prepared.get(self._origins.get(base, base))
         generated = generated_files(prepared) if prepared else []
         return self._repository.overlay(tree, base, generated) if generated else tree
 
@@ -159,20 +177,18 @@ def generated_files(environment: PreparedEnvironment) -> list[str]:
 
 
 def copy_generated(environment: PreparedEnvironment, directory: Path) -> None:
-    """Copy what installing the project generates (such as a version module) where it is missing."""
-    generated = environment.generated
-    if generated is None:
-        return
+    """Copy what building adds to the project's folders (such as a version module) where nothing is."""
     for name in generated_files(environment):
-        source, target = generated / name, directory / name
-        if not target.exists() and _plain(target.parent, directory):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+        if environment.generated is not None:
+            add_file(directory, name, environment.generated / name)
 
 
-def _plain(folder: Path, root: Path) -> bool:
-    """No link on the way from root to folder."""
-    return not any(p.is_symlink() for p in (folder, *folder.parents) if p != root and root in p.parents)
+def end_of_week(at: float) -> str:
+    """The first day after the ISO week of a time: versions of a project's date, the same for a week's commits."""
+    if at <= 0:
+        return ""
+    day = datetime.fromtimestamp(at, UTC).date()
+    return (day + timedelta(days=8 - day.isoweekday())).isoformat()
 
 
 @contextmanager

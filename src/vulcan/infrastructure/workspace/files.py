@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,21 @@ def write_file(root: Path, path: str, content: bytes) -> None:
             _replace(folder, name, content, _mode(folder, name, path), owner)
         except OSError as error:
             raise ToolError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def add_file(root: Path, path: str, source: Path) -> bool:
+    """Copy a file of the host's to `path` below `root` if nothing is there, a dangling link included."""
+    owner = root.stat()
+    try:
+        with _parent(root, path, make=True) as (folder, name):
+            target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o644, dir_fd=folder)
+            with os.fdopen(target, "wb") as copy, source.open("rb") as file:
+                shutil.copyfileobj(file, copy)
+                os.fchmod(copy.fileno(), stat.S_IMODE(source.stat().st_mode))
+                _give(copy.fileno(), owner)
+    except (FileExistsError, ToolError):
+        return False
+    return True
 
 
 def _replace(folder: int, name: str, content: bytes, mode: int, owner: os.stat_result) -> None:

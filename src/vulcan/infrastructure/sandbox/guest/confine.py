@@ -1,8 +1,8 @@
 """Puts Landlock and a seccomp filter on itself, then becomes another program.
 
 Arguments: the descriptors of the rules and of the filter, the folder to start in, then the command.
-The rules are NUL-separated: a letter (`r` read and execute, `w` also write), then a path. What no rule names
-can't be opened; TCP, signals to the outside and abstract sockets are refused where the kernel's Landlock can.
+The rules are NUL-separated: a letter (`r` read and execute, `w` also write), then a path; or `p` and a TCP port that
+may be connected to. What no rule names can't be opened; TCP, signals to the outside and abstract sockets are refused where the kernel's Landlock can.
 """
 
 # pathlib costs more than the rest of this program's start
@@ -21,6 +21,7 @@ O_PATH = 0o10000000
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+CONNECT_TCP = 1 << 1
 ALL_OF_ABI_1 = (1 << 13) - 1
 READ = EXECUTE | READ_FILE | READ_DIR
 FOR_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
@@ -40,6 +41,12 @@ class PathBeneath(ctypes.Structure):
 
     _pack_ = 1
     _fields_ = (("access", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+class NetPort(ctypes.Structure):
+    """struct landlock_net_port_attr."""
+
+    _fields_ = (("access", ctypes.c_uint64), ("port", ctypes.c_uint64))
 
 
 class Filter(ctypes.Structure):
@@ -84,6 +91,13 @@ def allow(ruleset: int, letters: str, path: str, rights: int) -> None:
     os.close(parent)
 
 
+def allow_port(ruleset: int, port: int, abi: int) -> None:
+    """Allow connections to a TCP port; an older kernel's Landlock does not look at them."""
+    if abi >= 4:
+        rule = NetPort(CONNECT_TCP, port)
+        check(libc.syscall(ADD_RULE, ruleset, 2, ctypes.byref(rule), 0), f"port {port}")
+
+
 def restrict(rules: list[str]) -> None:
     """Put Landlock on this process."""
     abi = version()
@@ -94,7 +108,10 @@ def restrict(rules: list[str]) -> None:
         "landlock_create_ruleset",
     )
     for letters, path in zip(rules[::2], rules[1::2], strict=True):
-        allow(ruleset, letters, path, handled(abi))
+        if letters == "p":
+            allow_port(ruleset, int(path), abi)
+        else:
+            allow(ruleset, letters, path, handled(abi))
     check(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
 

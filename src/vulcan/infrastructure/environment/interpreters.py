@@ -1,0 +1,123 @@
+"""Python interpreters for environments: the system's, those that uv, pyenv and hosted runners keep, or one that uv brings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vulcan.application.ports import Mount
+
+SYSTEM = ("/usr/bin", "/usr/local/bin")
+TARGET = "/opt/python"
+OTHERS = 0o1
+_NAME = re.compile(r"python(3\.\d+)$")
+_RELEASE = re.compile(r"(\d+\.\d+\.\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """An interpreter of the host; `prefix` is what a box must be shown of it, nothing where it lies in /usr."""
+
+    path: Path
+    version: str
+    prefix: Path | None = None
+
+    @property
+    def inside(self) -> str:
+        """Its path in a box."""
+        if self.prefix is None:
+            return str(self.path)
+        return f"{TARGET}/{self.path.relative_to(self.prefix)}"
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """What a box must be shown of it."""
+        return () if self.prefix is None else (Mount(self.prefix, TARGET),)
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """Its version as numbers."""
+        return tuple(map(int, self.version.split(".")))
+
+
+def installed(environ: Mapping[str, str], own: Path) -> list[Interpreter]:
+    """All interpreters of this machine, the system's first, then from the newest to the oldest.
+
+    Args:
+        environ: the host's environment; says where pyenv and the home folder are.
+        own: folder of those that Vulcan itself keeps.
+    """
+    home = Path(environ.get("HOME", "/nonexistent"))
+    roots = [
+        own,
+        Path(environ.get("UV_PYTHON_INSTALL_DIR") or home / ".local/share/uv/python"),
+        Path(environ.get("PYENV_ROOT") or home / ".pyenv") / "versions",
+        Path(environ.get("RUNNER_TOOL_CACHE") or "/opt/hostedtoolcache") / "Python",
+    ]
+    kept = [found for root in roots for prefix in _prefixes(root) for found in _in_prefix(prefix)]
+    return [*_system(), *sorted(kept, key=lambda found: found.release, reverse=True)]
+
+
+def _system() -> Iterator[Interpreter]:
+    for folder in SYSTEM:
+        names = ["python3", *(f"python3.{minor}" for minor in range(15, 8, -1))]
+        for path in (Path(folder) / name for name in names):
+            if path.exists() and (match := _NAME.search(str(path.resolve()))):
+                yield Interpreter(path, match[1])
+
+
+def _prefixes(root: Path) -> list[Path]:
+    try:
+        entries = sorted(root.iterdir())
+    except OSError:
+        return []
+    return [prefix for entry in entries for prefix in (entry, entry / "x64") if not entry.is_symlink()]
+
+
+def _in_prefix(prefix: Path) -> Iterator[Interpreter]:
+    try:
+        names = sorted(path.name for path in (prefix / "bin").iterdir())
+    except OSError:
+        return
+    for name in names:
+        if match := _NAME.fullmatch(name):
+            release = _RELEASE.search(str(prefix))
+            version = release[1] if release and release[1].startswith(f"{match[1]}.") else match[1]
+            yield Interpreter(prefix / "bin" / name, version, prefix)
+
+
+def choose(found: Sequence[Interpreter], pinned: str, fits: Callable[[str], bool]) -> Interpreter | None:
+    """The interpreter that a project asks for, or the first that fits what it requires."""
+    fitting = [each for each in found if fits(each.version)]
+    exact = [each for each in fitting if pinned and _is(each.version, pinned)]
+    return next(iter(exact or fitting), None)
+
+
+def _is(version: str, pinned: str) -> bool:
+    return version == pinned or version.startswith(f"{pinned}.") or pinned.startswith(f"{version}.")
+
+
+def reachable(interpreter: Interpreter, own: Path) -> Interpreter:
+    """The interpreter where the boxes' user can read it: copied to `own` if it lies in root's private folders."""
+    prefix = interpreter.prefix
+    if prefix is None or os.geteuid() != 0 or _passable(prefix):
+        return interpreter
+    copy = own / f"cpython-{interpreter.version}"
+    if not copy.is_dir():
+        partial = copy.with_name(f".{copy.name}.{os.getpid()}")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(prefix, partial, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        partial.chmod(0o755)
+        try:
+            partial.rename(copy)
+        except OSError:  # another process was faster
+            shutil.rmtree(partial)
+    return Interpreter(copy / interpreter.path.relative_to(prefix), interpreter.version, copy)
+
+
+def _passable(prefix: Path) -> bool:
+    return all(folder.stat().st_mode & OTHERS for folder in (prefix, *prefix.parents))

@@ -1,0 +1,115 @@
+"""Finds the versions to install: all that a project asks for where that is possible, else all but what can't be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vulcan.domain.errors import VulcanError
+from vulcan.infrastructure.environment.declared import Declared
+from vulcan.infrastructure.environment.setup_box import SetupBox
+
+RESOLVED = "resolved.txt"
+WANTED = "wanted.txt"
+PINS = "pins.txt"
+SHOWN = 400
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What was found.
+
+    Attributes:
+        unbuilt: requirements that no wheel satisfies, with the group that names them; they are built from source.
+        notes: what could not be had, and why.
+    """
+
+    unbuilt: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Resolver:
+    """Runs uv's resolver in a box, on wheels only, so that no package's code runs.
+
+    Args:
+        folder: the box's workspace as the host sees it.
+        newer_than: date after which published versions are left out, where no lock pins them; empty: none is.
+    """
+
+    def __init__(self, box: SetupBox, folder: Path, declared: Declared, newer_than: str = "") -> None:
+        self._box, self._folder, self._declared = box, folder, declared
+        self._options: tuple[str, ...] = ()
+        if newer_than and not declared.lock:
+            self._options = ("--exclude-newer", newer_than)
+        self._found = Resolution()
+
+    async def resolve(self, base: Sequence[str]) -> Resolution:
+        """Write the versions of everything wanted to `resolved.txt`.
+
+        Args:
+            base: what must be had in any case.
+
+        Raises:
+            VulcanError: not even `base` can be had.
+        """
+        groups = {"required": self._declared.required, "build": self._declared.build, **self._declared.groups}
+        wanted = [*base, *(line for lines in groups.values() for line in lines)]
+        if not await self._try(wanted):
+            return self._found
+        if self._declared.constraints and await self._try(base):
+            self._found.notes.append(
+                f"the versions of {self._declared.lock} can't be had; the newest are used"
+            )
+            write_pins(self._folder, ())
+        if self._options and await self._try(base):
+            self._found.notes.append(
+                "the index does not say when versions were published; the newest are used"
+            )
+            self._options = ()
+        if trouble := await self._try(base):
+            raise VulcanError(
+                f"the tools that run tests can't be installed: {trouble[-SHOWN:]}",
+                hint="Check that the package index can be reached (UV_DEFAULT_INDEX, HTTPS_PROXY).",
+            )
+        kept = await self._without_the_impossible(groups)
+        together = [*base, *(line for lines in kept.values() for line in lines)]
+        if not await self._try(together):
+            return self._found
+        await self._one_group_after_another(list(base), kept)
+        return self._found
+
+    async def _without_the_impossible(self, groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
+        """Each requirement alone: what has no wheel is built later, whatever group it is in."""
+        verdicts: dict[str, bool] = {}
+        for name, lines in groups.items():
+            for line in lines:
+                if line not in verdicts:
+                    verdicts[line] = not await self._try([line])
+                if not verdicts[line]:
+                    self._found.unbuilt.setdefault(line, name)
+        return {name: [line for line in lines if verdicts[line]] for name, lines in groups.items()}
+
+    async def _one_group_after_another(self, kept: list[str], groups: dict[str, list[str]]) -> None:
+        """What contradicts the groups before it is left out, and said."""
+        for name, lines in groups.items():
+            if lines and (trouble := await self._try([*kept, *lines])):
+                self._found.notes.append(f"{name} contradicts the other requirements: {trouble[-SHOWN:]}")
+            else:
+                kept += lines
+        await self._try(kept)
+
+    async def _try(self, wanted: Sequence[str]) -> str:
+        """Resolve; returns what went wrong."""
+        (self._folder / WANTED).write_text("\n".join(dict.fromkeys(wanted)) + "\n")
+        (self._folder / RESOLVED).unlink(missing_ok=True)
+        return await self._box.uv(
+            "pip", "compile", "--quiet", "--only-binary", ":all:", "--python", self._box.base_python,
+            "--constraint", PINS, "--no-header", "--no-annotate", "--output-file", RESOLVED,
+            *self._options, WANTED,
+        )  # fmt: skip
+
+
+def write_pins(folder: Path, constraints: Sequence[str]) -> None:
+    """Put the lock's versions where the resolver and the builder find them."""
+    (folder / PINS).write_text("\n".join(constraints) + "\n")
