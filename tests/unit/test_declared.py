@@ -49,14 +49,14 @@ def test_an_empty_project_needs_nothing(tmp_path: Path) -> None:
 def test_setup_cfg(tmp_path: Path) -> None:
     text = "[options]\ninstall_requires =\n  click\n  rich; python_version<'4'\n[options.extras_require]\ntest = pytest\ndocs = sphinx\n"
     found = read_declared(project(tmp_path, setup_dot_cfg=text))
-    assert found.required == ("click", "rich; python_version<'4'")
+    assert found.required == ("click", 'rich; python_version < "4"')
     assert (found.groups, found.installable) == ({"extra test": ("pytest",)}, True)
 
 
 def test_setup_cfg_that_names_a_file(tmp_path: Path) -> None:
     text = "[options]\ninstall_requires = file: requirements.txt\n"
     found = read_declared(project(tmp_path, setup_dot_cfg=text, requirements_dot_txt="click\n"))
-    assert (found.required, found.groups) == ((), {"requirements.txt": ("click",)})
+    assert (found.required, found.groups) == (("click",), {"requirements.txt": ("click",)})
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,21 @@ def test_setup_cfg_that_names_a_file(tmp_path: Path) -> None:
         ("click==8.1  # pinned", "click==8.1"),
         ("click==8.1 \\", "click==8.1"),
         ("click==8.1 --hash=sha256:abc", "click==8.1"),
-        ("  rich[all]>=1 ; python_version<'3.12'", "rich[all]>=1 ; python_version<'3.12'"),
+        ("  rich[all]>=1 ; python_version<'3.12'", 'rich[all]>=1; python_version < "3.12"'),
         ("--hash=sha256:abc", None),
         ("-r base.txt", None),
         ("-e .", None),
         ("./local", None),
-        ("x @ https://example.org/x.whl", None),
+        ("x @ https://example.org/x.whl", "x"),
+        ("x[y] @ git+ssh://git@example.org/x.git@main", "x[y]"),
+        ("git+https://example.org/x.git#egg=x", "x"),
+        ("-e git+https://example.org/x.git@main#egg=x", "x"),
+        ("git+https://example.org/x.git", None),
+        ("https://example.org/x.whl", None),
+        ("x @ file:///etc/x", None),
+        ("--index-url https://example.org", None),
+        ("x==1; extra == 'y'", None),
+        ("x==1 --global-option=y", "x==1"),
         ("vendor/x.whl", None),
         ("# comment", None),
         ("", None),
@@ -78,7 +87,7 @@ def test_setup_cfg_that_names_a_file(tmp_path: Path) -> None:
 )
 def test_lines_of_requirement_files(tmp_path: Path, line: str, requirement: str | None) -> None:
     found = read_declared(project(tmp_path, requirements_dot_txt=f"{line}\n"))
-    assert found.groups["requirements.txt"] == ((requirement,) if requirement else ())
+    assert found.groups == ({"requirements.txt": (requirement,)} if requirement else {})
 
 
 @pytest.mark.parametrize(
@@ -91,6 +100,11 @@ def test_lines_of_requirement_files(tmp_path: Path, line: str, requirement: str 
         ("requirements/requirements-test.txt", True),
         ("requirements/test.txt", True),
         ("requirements/base.txt", True),
+        ("dev_requirements.txt", True),
+        ("requirements_dev.txt", True),
+        ("requirements/default.txt", True),
+        ("tests/requirements.txt", True),
+        ("tests/requirements/py3.txt", True),
         ("requirements/docs.txt", False),
         ("requirements-docs.txt", False),
         ("base.txt", False),
@@ -99,7 +113,7 @@ def test_lines_of_requirement_files(tmp_path: Path, line: str, requirement: str 
 )
 def test_names_of_requirement_files(tmp_path: Path, name: str, known: bool) -> None:
     path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text("click\n")
     before = naming_digest(tmp_path, "s")
     path.write_text("rich\n")

@@ -1,0 +1,24 @@
+"""What a Python project declares to need, read as data: nothing of the project is run here, no link is followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vulcan.infrastructure.environment.declared.gather import gather
+from vulcan.infrastructure.environment.declared.model import DEFAULT_BUILD, TEST_GROUPS, Declared
+from vulcan.infrastructure.environment.declared.requirement import fits
+from vulcan.infrastructure.environment.declared.tree import Tree
+
+__all__ = ["DEFAULT_BUILD", "TEST_GROUPS", "Declared", "fits", "naming_digest", "read_declared"]
+
+
+def read_declared(checkout: Path) -> Declared:
+    """Requirements, constraints and members that the files of a checkout declare for running its tests."""
+    return gather(Tree(checkout))
+
+
+def naming_digest(checkout: Path, salt: str) -> str:
+    """Digest of every file that `read_declared` looks at, and of `salt` (interpreter, format)."""
+    tree = Tree(checkout)
+    gather(tree)
+    return tree.digest(salt)
