@@ -62,7 +62,9 @@ class Egress:
 class BoxSpec:
     """One box: the workspace is shown at /workspace, which is also where commands start.
 
-    Without `egress` nothing outside of the box can be reached.
+    With `overlay` commands can write to the workspace, and all of that is thrown away with the box: the folder
+    itself stays as it is, so that several boxes can use it at once. Without `egress` nothing outside of the box can
+    be reached.
     """
 
     workspace: Path
@@ -71,6 +73,7 @@ class BoxSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     egress: Egress | None = None
+    overlay: bool = False
 
 
 @dataclass(frozen=True, slots=True)

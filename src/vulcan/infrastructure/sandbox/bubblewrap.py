@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
 from vulcan.domain.errors import SandboxUnavailable
-from vulcan.infrastructure.sandbox import profile, seccomp
+from vulcan.infrastructure.sandbox import overlay, profile, seccomp
 from vulcan.infrastructure.sandbox.plan import (
     Address,
     Layout,
@@ -37,25 +38,33 @@ class BubblewrapSandbox(ServedSandbox):
         return "bubblewrap"
 
     _by_port = False
+    _overlays = True
 
     def _prepare(
         self,
         spec: BoxSpec,
-        user: User,  # noqa: ARG002
+        user: User,
         proxy: Address | None,
-        stack: ExitStack,  # noqa: ARG002
+        stack: ExitStack,
     ) -> tuple[Planner, Layout]:
         bwrap = _bwrap()
         syscalls = seccomp.program(namespaces=True)
         socket = proxy.path if proxy else None
-        return partial(_plan, bwrap, spec, syscalls, socket), profile.LAYOUT
+        place = overlay.scratch(user, stack) if spec.overlay else None
+        return partial(_plan, bwrap, spec, syscalls, socket, place), profile.LAYOUT
 
     def _hint(self, complaint: str) -> str:
         return hint(complaint)
 
 
 def _plan(
-    bwrap: str, spec: BoxSpec, syscalls: bytes, socket: Path | None, server: int, stack: ExitStack
+    bwrap: str,
+    spec: BoxSpec,
+    syscalls: bytes,
+    socket: Path | None,
+    place: Path | None,
+    server: int,
+    stack: ExitStack,
 ) -> Plan:
     handed: list[int] = [server]
 
@@ -63,10 +72,13 @@ def _plan(
         handed.append(memory_file(name, content, stack))
         return handed[-1]
 
-    options = profile.arguments(spec, guest("server"), syscalls, data, socket)
+    shown = replace(spec, workspace=place / "shown", writable=True) if place else spec
+    options = profile.arguments(shown, guest("server"), syscalls, data, socket)
     # Not on the command line, where every user of the host could read the paths.
     listed = data("arguments", b"\0".join(os.fsencode(option) for option in options))
+    layer = overlay.command(data("overlay", guest("overlay")), place, spec.workspace) if place else []
     command = [
+        *layer,
         bwrap,
         "--args",
         str(listed),

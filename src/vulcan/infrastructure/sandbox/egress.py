@@ -27,7 +27,7 @@ from vulcan.infrastructure.sandbox.plan import Address
 from vulcan.infrastructure.sandbox.user import User, scratch_root
 
 HEAD_SECONDS, IDLE_SECONDS, DIAL_SECONDS = 10.0, 300.0, 30.0
-MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 256
 MOST_UPLOADED = 50 * 1024**2
 CHUNK = 64 * 1024
 LARGEST_HEAD = 64 * 1024

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
 from vulcan.domain.errors import SandboxUnavailable
-from vulcan.infrastructure.sandbox import profile
+from vulcan.infrastructure.sandbox import overlay, profile
 from vulcan.infrastructure.sandbox.box import ServedBox
 from vulcan.infrastructure.sandbox.plan import (
     Address,
@@ -37,6 +37,8 @@ class ServedSandbox(ABC):
     def name(self) -> str:
         """What is recorded in the evidence."""
 
+    _overlays: bool = False
+    """Whether it can lay a throw-away layer over a workspace; else a copy is shown."""
     _by_port: bool
     """Whether the proxy of a box is reached by a port of this machine, or by a socket and a relay inside."""
 
@@ -61,7 +63,12 @@ class ServedSandbox(ABC):
             if proxy is not None:
                 variables = proxy_variables(proxy.port or profile.PROXY_PORT)
                 real = replace(real, environment={**variables, **real.environment})
-            planner, layout = self._prepare(real, user, proxy, stack.enter_context(ExitStack()))
+            inner = stack.enter_context(ExitStack())
+            if real.overlay and not (self._overlays and overlay.usable(real, user)):
+                real = replace(
+                    real, workspace=overlay.copied(real, user, inner), writable=True, overlay=False
+                )
+            planner, layout = self._prepare(real, user, proxy, inner)
             box = ServedBox(planner, layout, real, user)
             stack.push_async_callback(box.close)
             try:
