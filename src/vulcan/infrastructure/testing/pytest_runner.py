@@ -18,6 +18,7 @@ from vulcan.application.ports import (
     TestRequest,
     TestRunResult,
 )
+from vulcan.domain.testing import TestRun
 from vulcan.infrastructure.testing.inspector import Inspector
 from vulcan.infrastructure.testing.results import parse_report
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
@@ -78,7 +79,7 @@ class PytestRunner:
                         "PYTHONPATH": "",
                     },
                 )
-            return _read(folder / REPORT_FILE, request, result)
+            return read_report(folder / REPORT_FILE, request, result)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -110,11 +111,13 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) 
     )
 
 
-def _read(report: Path, request: TestRequest, result: CommandResult) -> TestRunResult:
+def read_report(report: Path, request: TestRequest, result: CommandResult) -> TestRunResult:
+    """What a run left, judged with how its command ended."""
     text = ""
     if report.is_file() and not report.is_symlink():
-        with report.open("rb") as file:
-            text = file.read(MAX_REPORT).decode("utf-8", errors="replace")
+        if report.stat().st_size > MAX_REPORT:
+            return _too_much(result)
+        text = report.read_text("utf-8", errors="replace")
     note = ""
     if result.timed_out:
         note = f"{TOO_LONG} {request.timeout:.0f} s"
@@ -125,3 +128,9 @@ def _read(report: Path, request: TestRequest, result: CommandResult) -> TestRunR
     elif result.exit_code == USAGE_ERROR:
         note = f"pytest refused to run:\n{result.output.strip()}"
     return parse_report(text, request.ids, result.exit_code, result.duration, note)
+
+
+def _too_much(result: CommandResult) -> TestRunResult:
+    """A report that is cut would hide whatever comes after the cut."""
+    note = f"the tests' report is longer than {MAX_REPORT // 1024**2} MiB"
+    return TestRunResult(TestRun((), result.exit_code, round(result.duration, 3), note))
