@@ -74,7 +74,7 @@ class PytestRunner:
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
                     environment={
-                        **ELSEWHERE,
+                        **{name: box.inside(path) for name, path in ELSEWHERE.items()},
                         "VULCAN_SETTINGS": _settings(box, environment, request),
                         "PYTHONPATH": "",
                     },
@@ -102,7 +102,9 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) 
         {
             "report": f"{box.inside(REPORT_TARGET)}/{REPORT_FILE}",
             "root": box.workspace_path,
-            "python_path": environment.environment.get("PYTHONPATH", ""),
+            "python_path": ":".join(
+                box.inside(path) for path in environment.environment.get("PYTHONPATH", "").split(":")
+            ),
             "ids": list(request.ids),
             "test_timeout": request.test_timeout,
             "measure": {path: list(lines) for path, lines in request.measure.items()},
