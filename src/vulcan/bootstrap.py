@@ -15,14 +15,15 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from vulcan.application.checks import ProjectChecks
-from vulcan.application.masking import Masker, secrets_of
+from vulcan.application.masking import Masker, secrets_of, secrets_of_url
 from vulcan.application.pipeline import Lease, Pipeline
 from vulcan.application.requests import Desk
 from vulcan.application.services import Services, TestSettings
 from vulcan.application.tracing import Pusher
-from vulcan.domain.errors import UserError, VulcanError
+from vulcan.domain.errors import UserError, VulcanError, mask_errors, masked
 from vulcan.domain.events import Worker
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class Vulcan:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings, self.environ = settings, environ
         self.clock = SystemClock()
+        mask_errors(self.masker())
 
     @cached_property
     def blobs(self) -> FileBlobStore:
@@ -167,7 +169,12 @@ class Vulcan:
 
     def masker(self) -> Masker:
         """Takes secrets out of what leaves this machine."""
-        return Masker([*secrets_of(self.environ), self.settings.model.api_key])
+        model, dust, monitoring = self.settings.model, self.settings.dust, self.settings.monitoring
+        known = [model.api_key, dust.api_key, monitoring.langfuse_secret_key]
+        known += [unquote(pair.partition("=")[2]).strip() for pair in monitoring.otlp_headers.split(",")]
+        for url in (model.base_url, dust.url, monitoring.langfuse_base_url, monitoring.otlp_endpoint):
+            known += secrets_of_url(url)
+        return Masker([*secrets_of(self.environ), *known])
 
     def kept(self, digest: str) -> str:
         """The text of a blob."""
@@ -288,7 +295,7 @@ class Vulcan:
             )
         headers = headers_of(settings.otlp_headers)
         send_metrics(stats, settings.otlp_endpoint, headers, began, self.clock.now())
-        return settings.otlp_endpoint
+        return masked(settings.otlp_endpoint)
 
     def make_model(self) -> Model:
         """The model that the settings name."""
@@ -456,6 +463,7 @@ def open_vulcan(
     """The installation, with all settings read."""
     from vulcan.infrastructure.settings import load_settings
 
+    mask_errors(Masker(secrets_of(environ)))
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would write into people's terminals
     return Vulcan(load_settings(repository, environ, overrides), environ)
 

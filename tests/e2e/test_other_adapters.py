@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from conftest import GOOD_JOB, Cli
+from conftest import ANALYSIS, CALC, GOOD_JOB, REVIEW, TESTS, Cli, make_repository, reply
 from vulcan.application.ports import Sandbox
 from vulcan.apps.cli.main import command
 from vulcan.bootstrap import Vulcan
@@ -25,25 +25,59 @@ pytest_plugins = ["fakes.prefect_server"]
 Recording = Callable[[Sequence[str]], str]
 
 
+def weaker(kind: Callable[[], Sandbox]) -> Callable[..., Vulcan]:
+    """What opens a Vulcan whose commands run in this kind of sandbox."""
+
+    class Weaker(Vulcan):
+        sandbox = kind()
+
+    return lambda repository, environ, overrides: Weaker(
+        load_settings(repository, environ, overrides), environ
+    )
+
+
 @pytest.mark.sandbox
 @pytest.mark.parametrize("kind", [LandlockSandbox, NoSandbox])
 def test_a_job_is_proven_in_a_weaker_sandbox_and_says_so(
     kind: Callable[[], Sandbox], home: Path, project: Path, recording: Recording
 ) -> None:
-    class Weaker(Vulcan):
-        sandbox = kind()
-
-    def factory(repository, environ, overrides):
-        return Weaker(load_settings(repository, environ, overrides), environ)
-
+    factory = weaker(kind)
     environment = {"VULCAN_HOME": str(home)}
     arguments = ["run", "Make add add", "--repo", str(project), "--model", recording(GOOD_JOB)]
     result = CliRunner().invoke(command, arguments, env=environment, obj=factory)
     assert result.exit_code == 0, result.output
     assert "verdict: PROVEN" in result.output
-    assert f"note: commands run in {Weaker.sandbox.name}" in result.output
+    assert f"note: commands run in {kind().name}" in result.output
     shown = CliRunner().invoke(command, ["show", "--json"], env=environment, obj=factory)
-    assert json.loads(shown.output)["report"]["sandbox"] == Weaker.sandbox.name
+    assert json.loads(shown.output)["report"]["sandbox"] == kind().name
+
+
+PYPROJECT = (
+    "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n"
+    "[project]\nname = 'calc'\nversion = '1'\n"
+)
+PACKAGE = {"pyproject.toml": PYPROJECT, "tests/test_calc.py": CALC["tests/test_calc.py"]}
+MEND = (
+    "python -m pytest -q tests && python -c 'import calc, pathlib; file = pathlib.Path(calc.__file__); "
+    'file.write_text(file.read_text().replace("a - b", "a + b"))\''
+)
+MENDS = (
+    reply("generate/1/coder/0", ("shell", {"command": MEND})),
+    reply("generate/1/coder/1", text="add adds now."),
+)
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("kind", [LandlockSandbox, NoSandbox])
+def test_a_package_below_src_is_found_and_python_is_the_environment_s_in_a_weaker_sandbox(
+    kind: Callable[[], Sandbox], home: Path, reachable: Path, recording: Recording
+) -> None:
+    project = make_repository(reachable / "packaged", PACKAGE | {"src/calc/__init__.py": CALC["calc.py"]})
+    model = recording((ANALYSIS, *MENDS, REVIEW, *TESTS))
+    environment = {"VULCAN_HOME": str(home)}
+    arguments = ["run", "Make add add", "--repo", str(project), "--model", model]
+    result = CliRunner().invoke(command, arguments, env=environment, obj=weaker(kind))
+    assert (result.exit_code, "verdict: PROVEN" in result.output) == (0, True), result.output
 
 
 @pytest.mark.prefect

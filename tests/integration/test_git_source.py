@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -335,3 +338,44 @@ def test_root_does_not_write_through_the_links_of_another_user(
     with pytest.raises(EffectFailed):
         source.publish(strangers.root, "vulcan/x", state.head)
     assert list((tmp_path / "roots").iterdir()) == []
+
+
+# -------------------------------------------------------------------------------------- what makes git wait
+
+
+def test_a_fifo_in_place_of_a_file_of_git_is_passed_over(source: GitSource, user: UserRepository) -> None:
+    user.commit({"a": "1"})
+    for name in ("shallow", "packed-refs", "logs"):
+        shutil.rmtree(user.root / ".git" / name, ignore_errors=True)
+        os.mkfifo(user.root / ".git" / name)
+    assert source.tracked(user.root) == ("a",)
+
+
+LOOK = """
+import sys
+from pathlib import Path
+from vulcan.infrastructure.git import GitRepository, GitSource
+GitSource(lambda _: GitRepository(Path(sys.argv[2]))).inspect(Path(sys.argv[1]))
+"""
+
+
+def test_git_does_not_outlive_the_process_that_started_it(user: UserRepository, tmp_path: Path) -> None:
+    user.commit({"a": "1"})
+    branch = user.root / ".git/refs/heads/waiting"
+    os.mkfifo(branch)
+    (user.root / ".git/HEAD").write_text("ref: refs/heads/waiting\n")
+    host = subprocess.Popen([sys.executable, "-c", LOOK, str(user.root), str(tmp_path / "host.git")])
+    with branch.open("wb"):  # opens once git has opened the other end
+        waiting = children(host.pid)
+        assert waiting
+        host.kill()
+        host.wait()
+        for git in waiting:
+            assert select.select([git], [], [], 30)[0], "git is still there"
+            os.close(git)
+
+
+def children(pid: int) -> list[int]:
+    """Descriptors of a process's children, which can be read once these have ended."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [os.pidfd_open(int(child)) for child in found]

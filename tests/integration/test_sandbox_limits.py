@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vulcan.application.ports import BoxSpec, Limits
-from vulcan.infrastructure.sandbox import BubblewrapSandbox, LandlockSandbox
+from vulcan.infrastructure.sandbox import BubblewrapSandbox, LandlockSandbox, NoSandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -73,6 +73,48 @@ time.sleep(30)
 """
     result = await box.run(["/usr/bin/python3", "-c", script], timeout=60)
     assert (result.exit_code, result.note) == (137, "stopped: its processes used more than 200 MiB of memory")
+
+
+MEMORY_FILES = """
+import os, time
+block = b"x" * 2**20
+files = []
+for n in range({0}):
+    files.append(os.memfd_create("f"))
+    for _ in range(15): os.write(files[-1], block)
+"""
+
+
+async def test_memory_files_that_no_process_has_mapped_count_too(box):
+    script = MEMORY_FILES.format(40) + "time.sleep(30)"
+    result = await box.run(["/usr/bin/python3", "-c", script], timeout=60)
+    assert (result.exit_code, result.note) == (137, "stopped: its processes used more than 200 MiB of memory")
+    assert await usable(box)
+
+
+async def test_a_process_that_hides_its_memory_files_hides_nothing(box):
+    hide = "import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"
+    script = hide + MEMORY_FILES.format(40) + "time.sleep(30)"
+    result = await box.run(["/usr/bin/python3", "-c", script], timeout=60)
+    assert (result.exit_code, result.note) == (137, "stopped: its processes used more than 200 MiB of memory")
+
+
+async def test_a_memory_file_that_many_hold_is_counted_once(box):
+    script = (
+        MEMORY_FILES.format(6)
+        + """
+children = []
+for _ in range(6):
+    child = os.fork()
+    if not child:
+        time.sleep(0.5); os._exit(0)
+    children.append(child)
+for child in children: os.waitpid(child, 0)
+print("fine")
+"""
+    )
+    result = await box.run(["/usr/bin/python3", "-c", script], timeout=60)
+    assert (result.output, result.note) == ("fine\n", "")
 
 
 async def test_memory_that_many_share_is_counted_once(box):
@@ -161,6 +203,47 @@ async def test_temporary_folders_hold_so_many_files(roomy):
     result = await roomy.run(["/usr/bin/python3", "-c", script], timeout=60)
     assert (result.exit_code, result.note) == (137, "stopped: it made too many temporary files")
     assert await usable(roomy)
+
+
+@pytest.fixture(params=[LandlockSandbox, NoSandbox])
+async def on_disk(request, ground):
+    """A box whose temporary folders lie on the host's disk."""
+    sandbox = request.param()
+    sandbox.hand_over(ground)
+    async with sandbox.open(BoxSpec(ground)) as opened:
+        yield opened
+
+
+TOO_MUCH = "stopped: it kept too much in its temporary folders"
+
+
+async def test_temporary_folders_on_disk_have_a_size_too(on_disk):
+    fill = 'for n in 1 2; do head -c 150000000 /dev/zero > "${0}/{1}$n"; done; sleep 30'
+    result = await run(on_disk, fill.format("TMPDIR", "a"))
+    assert (result.exit_code, result.note) == (137, TOO_MUCH)
+    assert await usable(on_disk)
+    assert (await run(on_disk, fill.format("TMPDIR", "b"))).note == TOO_MUCH
+    assert (await run(on_disk, 'rm "$TMPDIR"/*; sleep 1; echo emptied')).output == "emptied\n"
+
+
+@pytest.mark.parametrize("where", ["flat", "deep", "closed"])
+async def test_temporary_folders_on_disk_hold_so_many_files_too(ground, where):
+    script = f"""
+import os, time
+os.chdir(os.environ["TMPDIR"])
+if {where!r} == "deep":
+    for n in range(60):
+        os.mkdir("d" * 100); os.chdir("d" * 100)
+if {where!r} == "closed":
+    os.mkdir("d"); os.chdir("d"); os.chmod(".", 0o300)
+for n in range(130_000): os.mknod(str(n))
+time.sleep(60)
+"""
+    sandbox = LandlockSandbox()
+    sandbox.hand_over(ground)
+    async with sandbox.open(BoxSpec(ground)) as box:
+        result = await box.run(["/usr/bin/python3", "-c", script], timeout=60)
+    assert (result.exit_code, result.note) == (137, TOO_MUCH)
 
 
 async def test_endless_output_costs_the_host_nothing(roomy):

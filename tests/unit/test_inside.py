@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from vulcan.application.ports import TestRunResult
+from vulcan.application.ports import CommandResult, TestRequest, TestRunResult
 from vulcan.domain.testing import Outcome
 from vulcan.infrastructure.testing import inside
-from vulcan.infrastructure.testing.results import parse_report
+from vulcan.infrastructure.testing.pytest_runner import MAX_REPORT, read_report
+from vulcan.infrastructure.testing.results import LONGEST_RECORD, MOST_RECORDS, parse_report
 
 INSIDE = Path(inside.__file__).parent
 
@@ -276,21 +277,33 @@ def test_unittest_s_names_of_files_are_collected(tmp_path: Path) -> None:
 # ----------------------------------------------------------------------------------------------- the reading
 
 END = {"type": "end", "exit": 0}
+FAILED = {"type": "end", "exit": 1}
 
 
-def report(*records: Any) -> TestRunResult:
-    return parse_report("\n".join(map(json.dumps, records)), ["t.py::test_a"], 0, 1.23456, "")
+def report(*records: Any, exit_code: int = 0) -> TestRunResult:
+    """What is read of a run of `t.py::test_a` with these records."""
+    lines = map(json.dumps, [{"type": "start", "id": "t.py::test_a"}, *records])
+    return parse_report("\n".join(lines), ["t.py::test_a"], exit_code, 1.23456, "")
+
+
+def ended(outcome: str, **more: Any) -> dict[str, Any]:
+    return {"type": "test", "id": "t.py::test_a", "outcome": outcome, **more}
 
 
 def test_the_worst_of_a_test_s_outcomes_counts() -> None:
-    outcomes = ["passed", "error", "failed", "skipped"]
-    records = [{"type": "test", "id": "t.py::test_a", "outcome": outcome} for outcome in outcomes]
-    assert [r.outcome for r in report(*records, END).run.results] == [Outcome.FAILED]
+    records = [ended(outcome) for outcome in ("passed", "error", "failed", "skipped")]
+    assert [r.outcome for r in report(*records, FAILED, exit_code=1).run.results] == [Outcome.FAILED]
     assert report(records[3], records[0], END).run.results[0].outcome is Outcome.PASSED
 
 
+def test_a_later_and_better_result_of_a_test_does_not_count() -> None:
+    for first in ("failed", "error"):
+        run_ = report(ended(first), ended("passed"), FAILED, exit_code=1).run
+        assert [r.outcome for r in run_.results] == [Outcome(first)]
+
+
 def test_lines_that_are_no_records_are_passed_over() -> None:
-    text = '{half\n[1]\n3\n{"type": 4}\n{"no": "type"}\n' + json.dumps(END)
+    text = '{half\n[1]\n3\n{"type": 4}\n{"no": "type"}\n' + json.dumps({"type": "end", "exit": 5})
     run_ = parse_report(text, [], 5, 1.23456, "").run
     assert (run_.results, run_.note, run_.duration) == ((), "", 1.235)
 
@@ -304,17 +317,95 @@ def test_lines_that_are_no_records_are_passed_over() -> None:
         {"type": "test", "id": "x", "outcome": "passed", "duration": "long"},
         {"type": "collect"},
         {"type": "lines", "hits": [1]},
+        {"type": "lines", "hits": {"a.py": [1, [2]]}},
         {"type": "statements"},
+        ended("passed", duration=float("nan")),
+        ended("passed", duration=float("inf")),
+        ended("passed", duration=-1),
+        ended("passed", duration=10**400),
+        ended("passed", note=float("nan")),
     ],
 )
 def test_a_report_that_the_project_s_code_damaged_is_not_usable(record: Any) -> None:
-    good = {"type": "test", "id": "t.py::test_a", "outcome": "passed"}
-    run_ = report(good, record, END).run
+    run_ = report(ended("passed"), record, END).run
     assert (run_.results, run_.note.split(":")[0]) == ((), "the tests' report is damaged")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 200_000,
+        '{"type": "test", "id": "t.py::test_a", "outcome": "passed", "more": ' + '{"a":' * 100_000,
+        '{"type": "test", "id": "t.py::test_a", "outcome": "passed", "duration": 1e999}',
+        "x" * (LONGEST_RECORD + 1),
+        "\n" * MOST_RECORDS,
+    ],
+    ids=["lists", "objects", "infinity", "long line", "many lines"],
+)
+def test_a_report_that_is_made_to_break_its_reader_is_not_usable(line: str) -> None:
+    good = "\n".join(map(json.dumps, [{"type": "start", "id": "t.py::test_a"}, ended("passed")]))
+    run_ = parse_report(f"{good}\n{line}\n{json.dumps(END)}", [], 0, 1.0, "").run
+    assert (run_.results, run_.note.split(":")[0]) == ((), "the tests' report is damaged")
+
+
+def test_half_a_surrogate_pair_is_replaced_in_every_text() -> None:
+    half = "\ud800"
+    records = [
+        {"type": "start", "id": half},
+        ended("failed", message=half, exception=half),
+        {"type": "collect", "path": half, "message": half},
+        {"type": "source", "path": half, "read": half},
+        {"type": "lines", "hits": {half: [1]}},
+        {"type": "statements", "lines": {half: [1]}},
+    ]
+    result = report(*records, FAILED, exit_code=1)
+    repr(result).encode()
+    assert [r.message for r in result.run.results] == ["?", "?"]
+    early = report(records[0], exit_code=1)
+    assert early.run.note == "the test run ended early with exit code 1 in ?"
+
+
+@pytest.mark.parametrize(
+    ("records", "exit_code", "why"),
+    [
+        ([ended("passed"), END], 1, "it ends with 0, yet pytest's exit code is 1"),
+        ([ended("passed"), {"type": "end"}], 0, "it ends with None, yet pytest's exit code is 0"),
+        ([ended("passed"), FAILED], 1, "no test failed in it, yet pytest's exit code is 1"),
+        ([END, ended("passed"), END], 0, "it goes on after the end of the run"),
+        ([ended("failed"), END, ended("passed")], 0, "it goes on after the end of the run"),
+        ([ended("passed"), END, END], 0, "it goes on after the end of the run"),
+    ],
+)
+def test_a_report_that_contradicts_the_exit_code_is_not_usable(
+    records: Any, exit_code: int, why: str
+) -> None:
+    run_ = report(*records, exit_code=exit_code).run
+    assert (run_.results, run_.note) == ((), f"the tests' report is damaged: {why}")
+
+
+def test_a_run_that_was_stopped_at_its_very_end_says_that_it_was_stopped() -> None:
+    text = "\n".join(map(json.dumps, [ended("passed"), END]))
+    assert parse_report(text, [], 124, 1.0, "too long").run.note == "too long"
+
+
+def test_a_good_end_without_a_test_that_started_is_not_usable() -> None:
+    text = "\n".join(map(json.dumps, [ended("passed"), END]))
+    assert "no test started" in parse_report(text, [], 0, 1.0, "").run.note
+
+
+def test_a_report_that_is_too_long_is_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    lines = [{"type": "start", "id": "t.py::test_a"}, ended("passed"), END]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    done, request = CommandResult(0, "", 0, 1.0), TestRequest(())
+    assert read_report(path, request, done).run.counts == {Outcome.PASSED: 1}
+    os.truncate(path, MAX_REPORT + 1)
+    run_ = read_report(path, request, done).run
+    assert (run_.results, run_.note) == ((), "the tests' report is longer than 64 MiB")
+
+
 def test_an_early_end_without_a_test_and_with_a_note() -> None:
-    assert report().run.note == "the test run ended early with exit code 0"
+    assert parse_report("", [], 0, 1.0, "").run.note == "the test run ended early with exit code 0"
     assert parse_report("", [], 137, 1.0, "out of memory").run.note == "out of memory"
 
 

@@ -26,6 +26,26 @@ def test_targets_are_found_at_their_sources():
     assert layout.inside("/usr/bin/git") == "/usr/bin/git"
 
 
+def test_paths_in_a_spec_s_variables_are_where_they_are_inside():
+    layout = Layout("/real", "/h", "/t", {"/workspace": "/real", "/venv": "/cache/venv", "/tmp": "/t"})
+    variables = {
+        "PATH": "/venv/bin:/usr/bin",
+        "PYTHONPATH": "/workspace/src:/workspace",
+        "X": "/tmp/x",
+        "E": "",
+    }
+    assert layout.translated(
+        {**variables, "OPTIONS": "--color=no", "OTHER": "/workspaces:http://a/venv"}
+    ) == {
+        "PATH": "/cache/venv/bin:/usr/bin",
+        "PYTHONPATH": "/real/src:/real",
+        "X": "/t/x",
+        "E": "",
+        "OPTIONS": "--color=no",
+        "OTHER": "/workspaces:http://a/venv",
+    }
+
+
 def test_bubblewrap_shows_targets_where_they_were_asked_for():
     assert profile.LAYOUT.inside("/venv/bin") == "/venv/bin"
 

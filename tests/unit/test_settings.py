@@ -23,6 +23,7 @@ from vulcan.infrastructure.settings import (
     _leaves,
     load_settings,
 )
+from vulcan.infrastructure.testing.static import configures
 
 Load = Callable[..., Settings]
 SHIPPED = Path(vulcan.__file__).parent / "config" / "default.toml"
@@ -319,6 +320,40 @@ def test_a_repository_can_not_make_it_hang(load: Load, tmp_path: Path) -> None:
     assert load().tests == TestSettings()
     (tmp_path / "repo" / "vulcan.toml").unlink()
     assert "larger than" in refusal(load, repo="#" * 1_100_000).message
+
+
+def test_a_repository_s_link_leads_nowhere(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "elsewhere.toml").write_text("[tool.vulcan.tests]\ntimeout = 7\n")
+    for target in (tmp_path / "elsewhere.toml", Path("/proc/kmsg")):
+        (tmp_path / "repo" / "pyproject.toml").symlink_to(target)
+        settings = load()
+        assert settings.tests == TestSettings()
+        assert "a link" in settings.notes[0] or "denied" in settings.notes[0]
+        (tmp_path / "repo" / "pyproject.toml").unlink()
+    (tmp_path / "repo" / "vulcan.toml").symlink_to(tmp_path / "elsewhere.toml")
+    assert "a link, which is not followed" in refusal(load).message
+
+
+def test_a_user_s_own_file_may_be_a_link(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "dotfiles.toml").write_text("[model]\nname = 'linked'\n")
+    path = tmp_path / "home" / ".config" / "vulcan" / "vulcan.toml"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "dotfiles.toml")
+    assert load().model.name == "linked"
+
+
+def test_a_project_s_pyproject_is_looked_at_without_following_or_waiting(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[tool.ruff]\n")
+    assert configures(tmp_path, "ruff", ())
+    assert not configures(tmp_path, "mypy", ())
+    file.rename(tmp_path / "elsewhere.toml")
+    file.symlink_to(tmp_path / "elsewhere.toml")
+    assert not configures(tmp_path, "ruff", ())
+    file.unlink()
+    os.mkfifo(file)
+    assert not configures(tmp_path, "ruff", ())
 
 
 # -------------------------------------------------------------------------------------------------- errors

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from urllib.parse import unquote, urlsplit
 
 from vulcan.application.secrets import PATTERNS, PRIVATE_KEY
 
@@ -20,6 +22,15 @@ _AFTER_NAME = (
 )
 _VALUE = r"[^\s\"'\\,;&]{8,}"
 _ASSIGNED = re.compile(f"({_AFTER_NAME}){_VALUE}")
+
+_USER_IN_URL = re.compile(
+    r"(?i:\b(https?://))[^/\s\"'<>?#\\]+@|(\b[a-z][a-z0-9+.-]*://)[^/\s:@\"'<>?#\\]*:[^/\s\"'<>?#\\]+@"
+)
+_PARAMETER = re.compile(
+    r"([?&](?:[a-z0-9.-]+[_.-])*(?:api_?key|key|token|secret|passw(?:or)?d|pwd|auth|authorization|credential|sig(?:nature)?)=)"
+    r"[^&\s\"'#<>\\]+",
+    re.IGNORECASE,
+)
 
 # What a text must hold for a pattern to match: looking for it takes a hundredth of the pattern's time.
 _SIGNS = {
@@ -50,6 +61,12 @@ def _without_assigned(text: str) -> str:
     return _ASSIGNED.sub(rf"\1{MASK}", text) if any(sign in folded for sign in _NAME_SIGNS) else text
 
 
+def _without_url_secrets(text: str) -> str:
+    if "://" in text:
+        text = _USER_IN_URL.sub(rf"\1\2{MASK}@", text)
+    return _PARAMETER.sub(rf"\1{MASK}", text) if "=" in text else text
+
+
 class Masker:
     """Replaces known secrets, what is shaped like one, and what is assigned to a name that says it is one.
 
@@ -65,9 +82,19 @@ class Masker:
         """The text with its secrets replaced; JSON stays JSON."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        return _without_assigned(_without_shapes(text))
+        return _without_assigned(_without_shapes(_without_url_secrets(text)))
 
 
 def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """Values of variables whose names say that they are secret."""
-    return [value for name, value in environ.items() if _NAMES.search(name)]
+    """Values of variables whose names say that they are secret, and what addresses among the others hold."""
+    named = [value for name, value in environ.items() if _NAMES.search(name)]
+    return [*named, *(secret for value in environ.values() for secret in secrets_of_url(value))]
+
+
+def secrets_of_url(url: str) -> list[str]:
+    """What an address proves its user with, also as the header that it becomes, which services echo."""
+    if "://" not in url or "@" not in url:
+        return []
+    user = urlsplit(url.strip()).netloc.rpartition("@")[0]
+    plain = unquote(user)
+    return [user, plain, plain.partition(":")[2], base64.b64encode(plain.encode()).decode()]

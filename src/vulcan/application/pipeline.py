@@ -17,6 +17,7 @@ from vulcan.domain.errors import (
     Fenced,
     JobBusy,
     VulcanError,
+    masked,
 )
 from vulcan.domain.events import BudgetSpent, JobPaused, Stage, StageFailed, StageStarted, Worker, WorkStarted
 from vulcan.domain.job import Ended, Next
@@ -135,7 +136,7 @@ def _busy(job: str, holder: Worker) -> JobBusy:
 
 def _bug(log: JobLog, stage: Stage, error: Exception) -> None:
     """Keep the traceback, and let the job wait for a resume."""
-    log.keep("".join(traceback.format_exception(error)))
+    log.keep(masked("".join(traceback.format_exception(error))))
     where = traceback.extract_tb(error.__traceback__)[-1]
     reason = f"{type(error).__name__}: {error} ({where.filename.rsplit('/', 1)[-1]}:{where.lineno})"
-    log.append(StageFailed(stage, reason, "This is a bug in Vulcan; the job can be resumed."))
+    log.append(StageFailed(stage, masked(reason), "This is a bug in Vulcan; the job can be resumed."))

@@ -28,13 +28,9 @@ AWARE = re.compile(
 )
 
 
-def find_tampering(
-    repository: Repository, base: str, head: str, allowed: Collection[str]
-) -> tuple[Finding, ...]:
-    """Findings for the coder; `allowed` are paths that the requirement itself changes."""
-    changes = [
-        a for a in repository.changes(base, head) if not is_test_path(a.path) and a.path not in allowed
-    ]
+def find_tampering(repository: Repository, base: str, head: str) -> tuple[Finding, ...]:
+    """Findings for the coder; no model can exempt a file."""
+    changes = [a for a in repository.changes(base, head) if not is_test_path(a.path)]
     there = [a.path for a in changes if a.kind is not ChangeKind.DELETED]
     found = [
         _finding(

@@ -19,6 +19,7 @@ VulcanError
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Operating system errors that are the machine's lack of room, not a bug."""
@@ -28,8 +29,22 @@ NO_ROOM_HINT = (
 )
 
 
+_mask: Callable[[str], str] = str
+
+
+def mask_errors(mask: Callable[[str], str]) -> None:
+    """Have every error that is made from now on take secrets out of its text, whoever shows or stores it later."""
+    global _mask  # noqa: PLW0603 - errors are made everywhere, by code that knows of no settings
+    _mask = mask
+
+
+def masked(text: str) -> str:
+    """A text as an error would say it: without secrets."""
+    return _mask(text)
+
+
 class VulcanError(Exception):
-    """Root of every error that Vulcan raises on purpose.
+    """Root of every error that Vulcan raises on purpose; its text holds no secret that is known by then.
 
     Args:
         message: what happened.
@@ -37,9 +52,13 @@ class VulcanError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message, hint = self._shown(message), self._shown(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def _shown(self, text: str) -> str:
+        return masked(text)
 
 
 class UserError(VulcanError):
@@ -79,7 +98,10 @@ class SandboxUnavailable(VulcanError):  # noqa: N818
 
 
 class ToolError(VulcanError):
-    """A tool call failed; the message is written for the model to read."""
+    """A tool call failed; the message is written for the model to read, which needs the project's text as it is."""
+
+    def _shown(self, text: str) -> str:
+        return text
 
 
 class EffectFailed(VulcanError):  # noqa: N818

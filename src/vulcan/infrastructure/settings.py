@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import errno
 import math
 import os
 import pwd
 import shlex
+import stat
 import tomllib
 import types
 import typing
@@ -264,14 +266,22 @@ def _from_command_line(overrides: Mapping[str, object]) -> Values:
     return {key: _parsed(f"command line: {key}", key, value, text=True) for key, value in given.items()}
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path, *, links: int = 0) -> dict[str, Any]:
+    """A file's table; `links` is O_NOFOLLOW where somebody else laid the file, as it may lead to a device then."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | links)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UserError(f"{path}: not a regular file", hint="Put a file there, or remove it.")
+            content = file.read(_LARGEST_FILE + 1) or b""
         if len(content) > _LARGEST_FILE:
             raise UserError(f"{path}: larger than {_LARGEST_FILE} bytes", hint="Settings are a few lines.")
         return tomllib.loads(content.decode())
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(
+                f"{path}: a link, which is not followed", hint="Put the file itself there."
+            ) from error
         raise UserError(f"{path}: {error.strerror}", hint="Make the file readable, or remove it.") from error
     except ValueError as error:
         raise UserError(
@@ -325,11 +335,11 @@ def _from_repository(repository: Path, current: Values, user_file: Path, notes: 
 def _repository_table(repository: Path, notes: list[str]) -> tuple[str, Mapping[str, Any]]:
     own, project = repository / "vulcan.toml", repository / "pyproject.toml"
     if own.is_file():
-        return own.name, _read_toml(own)
+        return own.name, _read_toml(own, links=os.O_NOFOLLOW)
     if not project.is_file():
         return "", {}
     try:
-        tool = _read_toml(project).get("tool", {})
+        tool = _read_toml(project, links=os.O_NOFOLLOW).get("tool", {})
     except UserError as error:  # the project's own trouble, perhaps what the job is to mend
         notes.append(f"[tool.vulcan] is not used. {error.message}")
         return "", {}

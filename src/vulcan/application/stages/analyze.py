@@ -9,6 +9,7 @@ from vulcan.application.commits import request_of
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
 from vulcan.application.services import Services
+from vulcan.application.testpaths import is_test_path
 from vulcan.domain.events import ClarificationRequested, ConfirmationRequested, Event, RequirementsAnalyzed
 from vulcan.domain.requirements import Assumption, Requirement, renumbered
 
@@ -25,12 +26,18 @@ async def analyze(services: Services, log: JobLog) -> None:
     calls = JobCalls(log)
     start = job.newest_commit if job.generation else request.base_commit
     async with services.checkouts.workspace(log.id, key, start, "") as opened:
-        requirement = await services.analyst.analyze(briefing, opened.files, calls)
+        requirement = _of_tests(await services.analyst.analyze(briefing, opened.files, calls))
     if job.requirement is not None and job.testing is not None:  # tests are tied to numbers already
         requirement = renumbered(requirement, job.requirement)
     if requirement.questions and not request.ask:
         requirement = _assume(requirement)
     log.append(RequirementsAnalyzed(requirement, calls.heard), *_what_waits(requirement, log))
+
+
+def _of_tests(requirement: Requirement) -> Requirement:
+    """Only tests can be named as tests that change: whatever else is named there stays under every check."""
+    named = tuple(test for test in requirement.changed_tests if is_test_path(test.split("::", 1)[0]))
+    return replace(requirement, changed_tests=named)
 
 
 def _what_waits(requirement: Requirement, log: JobLog) -> list[Event]:

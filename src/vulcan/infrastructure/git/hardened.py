@@ -109,12 +109,15 @@ class HardenedGit:
         work_tree: only for the few calls that look at files.
         settings: further settings, on top of the fixed ones.
         owner: user and group to run as, where root works on the repository of somebody else.
+        foreign: whether somebody else laid the files that git opens, a FIFO among them perhaps: what waits there for
+            ever must not outlive this process, however that ends.
     """
 
     git_dir: Path
     work_tree: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     owner: tuple[int, int] | None = None
+    foreign: bool = False
     time_limit: float = _TIME_LIMIT
 
     def run(
@@ -195,7 +198,7 @@ class HardenedGit:
                 raise _failure(receive, code, _content(errors))
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
-        command = [git_program()]
+        command = [*(_dying_with_us() if self.foreign else ()), git_program()]
         for name, value in {**_SETTINGS, **self.settings}.items():
             command += ["-c", f"{name}={value}"]
         command.append(f"--git-dir={self.git_dir}")
@@ -231,11 +234,22 @@ def git_program() -> str:
     return found
 
 
+@functools.cache
+def _dying_with_us() -> tuple[str, ...]:
+    """What to put before a command so that the kernel ends it with this process; nothing where that is missing."""
+    setpriv = shutil.which("setpriv", path=_PATH)
+    command = (setpriv or "", "--pdeathsig", "KILL")
+    known = setpriv and subprocess.run(
+        [*command, "true"], capture_output=True, check=False, env={"PATH": _PATH}
+    )
+    return command if known and known.returncode == 0 else ()
+
+
 def read_config(file: Path) -> dict[str, str]:
     """A git configuration file as data: names in lower case, no include followed, the last value wins."""
     if not file.is_file():
         return {}
-    listing = HardenedGit(Path("/dev/null")).run(
+    listing = HardenedGit(Path("/dev/null"), foreign=True).run(
         "config", "--file", str(file), "--no-includes", "--null", "--list"
     )
     pairs = (record.decode("utf-8", "surrogateescape").partition("\n") for record in listing.records())

@@ -19,7 +19,8 @@ from pathlib import Path
 from vulcan.domain.errors import UserError
 from vulcan.infrastructure.git.hardened import HardenedGit, read_config
 
-_LINKED = ("objects", "refs", "packed-refs", "logs", "reftable", "shallow")
+_LINKED_FOLDERS = ("objects", "refs", "logs", "reftable")
+_LINKED_FILES = ("packed-refs", "shallow")
 # How the user's git writes files; taken over as values so that `status` sees what the user's git sees.
 _TAKEN_OVER = (
     "core.filemode",
@@ -123,14 +124,14 @@ def shadow(layout: Layout, *, writing: bool = False) -> Iterator[HardenedGit]:
                 os.chown(item, *owner, follow_symlinks=False)
         settings = {name: config[name] for name in _TAKEN_OVER if name in config}
         settings["core.logAllRefUpdates"] = "true" if (layout.common_dir / "logs").is_dir() else "false"
-        yield HardenedGit(folder, work_tree=layout.root, settings=settings, owner=owner)
+        yield HardenedGit(folder, work_tree=layout.root, settings=settings, owner=owner, foreign=True)
 
 
 def _furnish(folder: Path, layout: Layout, config: Mapping[str, str]) -> None:
-    for name in _LINKED:
-        target = layout.common_dir / name
-        if target.exists():
-            (folder / name).symlink_to(target.resolve())
+    linked = [name for name in _LINKED_FOLDERS if (layout.common_dir / name).is_dir()]
+    linked += [name for name in _LINKED_FILES if (layout.common_dir / name).is_file()]
+    for name in linked:
+        (folder / name).symlink_to((layout.common_dir / name).resolve())
     text = "[core]\n\trepositoryformatversion = 1\n\tbare = false\n"
     if config.get("extensions.refstorage") == "reftable":
         text += "[extensions]\n\trefstorage = reftable\n"

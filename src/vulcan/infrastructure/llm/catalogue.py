@@ -10,7 +10,7 @@ import httpx2
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
-from vulcan.domain.errors import VulcanError
+from vulcan.domain.errors import VulcanError, masked
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.client import DustClient
 from vulcan.infrastructure.llm.dust.errors import DustError
@@ -62,12 +62,12 @@ async def list_models(base_url: str, api_key: str, dust: DustAccess, environ: Ma
         try:
             models += await _served(base_url, api_key)
         except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
-            problems.append(f"{base_url}: {type(error).__name__}: {error}")
+            problems.append(masked(f"{base_url}: {type(error).__name__}: {error}"))
     if dust.workspace:
         try:
             models += await _of_dust(dust)
         except DustError as error:
-            problems.append(f"Dust workspace {dust.workspace}: {error}")
+            problems.append(masked(f"Dust workspace {dust.workspace}: {error}"))
         except VulcanError as error:
             problems.append(f"Dust workspace {dust.workspace}: {error.message}. {error.hint}")
     return Listing(tuple(models), tuple(problems))
@@ -93,7 +93,7 @@ async def _served(base_url: str, api_key: str) -> list[Reachable]:
     async with httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS) as http:
         response = (await http.get(f"{base_url.rstrip('/')}/models")).raise_for_status()
     names = sorted(str(each["id"]) for each in response.json()["data"])
-    return [Reachable(name, base_url, price_of("openai", name)) for name in names]
+    return [Reachable(name, masked(base_url), price_of("openai", name)) for name in names]
 
 
 async def _of_dust(access: DustAccess) -> list[Reachable]:

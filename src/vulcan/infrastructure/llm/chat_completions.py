@@ -31,7 +31,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext, ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from vulcan.domain.errors import ModelUnavailable
+from vulcan.domain.errors import ModelUnavailable, masked
 from vulcan.infrastructure.llm.own import OwnModel
 from vulcan.infrastructure.llm.sse import MALFORMED, Assembled, CutStreamError, assemble, lines_of
 from vulcan.infrastructure.llm.streaming import Origin, WordsStream
@@ -39,6 +39,7 @@ from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 CHARACTERS_PER_TOKEN = 4
 MAX_RETRY_AFTER = 60.0
+LONGEST_REASON = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class ChatCompletionsModel(OwnModel):
 
     def __init__(self, name: str, base_url: str, api_key: str, patience: Patience | None = None) -> None:
         self._url = base_url.rstrip("/")
-        super().__init__(name, self._url)
+        super().__init__(name, masked(self._url))
         self._key = api_key
         self._patience = patience or Patience()
         self._client: httpx2.AsyncClient | None = None
@@ -118,7 +119,7 @@ class ChatCompletionsModel(OwnModel):
                 words=_growth(words),
                 stop=stop,
                 conclude=conclude,
-                origin=Origin(self._name, self.system, self._url),
+                origin=Origin(self._name, self.system, masked(self._url)),
             )
         finally:
             asked.cancel()
@@ -165,7 +166,7 @@ class ChatCompletionsModel(OwnModel):
             raise _TryAgain(f"{type(error).__name__}: {error}") from error
 
     async def _refused(self, response: httpx2.Response) -> None:
-        text = (await response.aread()).decode(errors="replace")[:500]
+        text = masked((await response.aread()).decode(errors="replace")[:LONGEST_REASON])[:500]
         reason = f"HTTP {response.status_code}: {text}"
         if response.status_code in RETRIED_STATUS:
             raise _TryAgain(reason, _retry_after(response.headers.get("retry-after", "")))

@@ -7,11 +7,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from vulcan.domain.errors import NotSent, Refused
+from vulcan.domain.errors import NotSent, Refused, masked
 
 REFUSED = frozenset({400, 404, 405, 413, 415, 422})
 LARGEST_ANSWER = 1_000_000
 LONGEST_WAIT = 300.0
+LONGEST_REASON = 10_000
 
 
 def request(
@@ -51,7 +52,7 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _refusal(error: urllib.error.HTTPError, receiver: str) -> NotSent:
-    said = error.read(300).decode(errors="replace").strip()
+    said = masked(error.read(LONGEST_REASON).decode(errors="replace"))[:300].strip()
     what = f"{receiver} answers {error.code}{f': {said}' if said else ''}"
     if error.code in REFUSED:
         return Refused(what, hint="Check its base URL and version.", again=False)

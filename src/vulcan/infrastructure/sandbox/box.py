@@ -130,7 +130,11 @@ class ServedBox:
     def _payload(self, argv: Sequence[str], environment: Mapping[str, str]) -> bytes:
         if not argv or any("\0" in word for word in argv):
             raise ValueError("A command needs at least one word, and no word may hold a NUL.")
-        variables = {**self._layout.environment(), **self._spec.environment, **environment}
+        variables = {
+            **self._layout.environment(),
+            **self._layout.translated(self._spec.environment),
+            **environment,
+        }
         pairs = [f"{name}={value}" for name, value in variables.items()]
         return b"\0".join(os.fsencode(word) for word in (str(len(argv)), *argv, *pairs))
 
@@ -180,4 +184,5 @@ def _limit_note(kind: str, limits: Limits) -> str:
         "memory": f"stopped: its processes used more than {limits.memory // mebibyte} MiB of memory",
         "disk": f"stopped: it wrote more than {limits.disk // mebibyte} MiB to disk",
         "files": "stopped: it made too many temporary files",
+        "scratch": "stopped: it kept too much in its temporary folders",
     }[kind]

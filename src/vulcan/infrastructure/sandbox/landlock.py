@@ -65,9 +65,6 @@ class LandlockSandbox(ServedSandbox):
     `/workspace` and mounts are at their real paths; `workspace_path` and `inside` of the box say where. There
     is no network namespace, and Landlock says nothing on UDP and on sockets in the file system (the session
     bus, agents), so the filter refuses `socket()` for every family, and IPC by key.
-
-    What is hidden is refused rather than absent: git needs GIT_CONFIG_NOSYSTEM=1, else it stops at
-    /etc/gitconfig.
     """
 
     @property
@@ -110,7 +107,8 @@ def _plan(
     script = memory_file("server", guest("server"), stack)
     serve = python(f"/dev/fd/{script}", server, *server_arguments(spec.limits, processes_of(user)))
     command = [*python(f"/dev/fd/{launcher}", listed, code, layout.workspace), *serve]
-    return Plan(tuple(command), (server, listed, code, launcher, script))
+    scratch = (layout.home, layout.temporary)
+    return Plan(tuple(command), (server, listed, code, launcher, script), scratch=scratch)
 
 
 def _rules(spec: BoxSpec, layout: Layout) -> list[str]:

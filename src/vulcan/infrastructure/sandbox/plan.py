@@ -41,7 +41,12 @@ class Layout:
             "LANG": "C.UTF-8",
             "TMPDIR": self.temporary,
             "TERM": "dumb",
+            "GIT_CONFIG_NOSYSTEM": "1",
         }
+
+    def translated(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Variables of a spec, with every path in them, alone or in a list such as PATH, as it is inside."""
+        return {name: ":".join(map(self.inside, value.split(":"))) for name, value in variables.items()}
 
     def inside(self, target: str) -> str:
         """Where the spec's `target`, or a path below it, is inside."""
@@ -60,12 +65,14 @@ class Plan:
         keep: descriptors to hand down to it.
         nested: whether the server is a child of the command rather than the command itself.
         tmpfs: folders of the box that lie in memory and whose files are counted.
+        scratch: temporary folders of the box that lie on the host's disk.
     """
 
     command: tuple[str, ...]
     keep: tuple[int, ...]
     nested: bool = False
     tmpfs: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

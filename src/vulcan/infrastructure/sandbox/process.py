@@ -19,7 +19,8 @@ from vulcan.infrastructure.sandbox.user import User, drop_arguments
 START_SECONDS = 30.0
 END_SECONDS = 10.0
 SWEEP_SECONDS = 10.0
-MOST_FILES_IN_TMPFS = 100_000
+MOST_TEMPORARY_FILES = 100_000
+MOST_TEMPORARY_BYTES = 256 * 1024**2
 PACKET = 4096
 ENDED = b""
 SWEPT = b"swept"
@@ -224,8 +225,10 @@ def _spawn(
     script = memory_file("supervisor", guest("supervisor"), stack)
     command = [
         *drop_arguments(user),
-        *python(f"/dev/fd/{script}", control, os.getpid(), limits.memory, limits.disk, MOST_FILES_IN_TMPFS),
+        *python(f"/dev/fd/{script}", control, os.getpid(), limits.memory, limits.disk, MOST_TEMPORARY_FILES),
         ",".join(plan.tmpfs),
+        str(MOST_TEMPORARY_BYTES),
+        "\n".join(plan.scratch),
         ",".join(map(str, plan.keep)),
         "1" if plan.nested else "0",
         *plan.command,

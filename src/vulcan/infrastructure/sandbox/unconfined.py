@@ -50,7 +50,7 @@ def _plan(spec: BoxSpec, layout: Layout, user: User, server: int, stack: ExitSta
     script = memory_file("server", guest("server"), stack)
     serve = python(f"/dev/fd/{script}", server, *server_arguments(spec.limits, processes_of(user)))
     command = ("/usr/bin/env", f"--chdir={layout.workspace}", *serve)
-    return Plan(command, (server, script))
+    return Plan(command, (server, script), scratch=(layout.home, layout.temporary))
 
 
 def real_layout(spec: BoxSpec, user: User, stack: ExitStack) -> Layout:
@@ -66,6 +66,8 @@ def real_layout(spec: BoxSpec, user: User, stack: ExitStack) -> Layout:
     home, temporary = map(str, folders)
     targets = {
         LAYOUT.workspace: str(spec.workspace),
+        LAYOUT.home: home,
+        LAYOUT.temporary: temporary,
         **{mount.target: str(mount.source) for mount in spec.mounts},
     }
     return Layout(str(spec.workspace), home, temporary, targets)

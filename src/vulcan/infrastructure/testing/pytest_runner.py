@@ -18,6 +18,7 @@ from vulcan.application.ports import (
     TestRequest,
     TestRunResult,
 )
+from vulcan.domain.testing import TestRun
 from vulcan.infrastructure.testing.inspector import Inspector
 from vulcan.infrastructure.testing.results import parse_report
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
@@ -73,12 +74,12 @@ class PytestRunner:
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
                     environment={
-                        **ELSEWHERE,
+                        **{name: box.inside(path) for name, path in ELSEWHERE.items()},
                         "VULCAN_SETTINGS": _settings(box, environment, request),
                         "PYTHONPATH": "",
                     },
                 )
-            return _read(folder / REPORT_FILE, request, result)
+            return read_report(folder / REPORT_FILE, request, result)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -101,7 +102,9 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) 
         {
             "report": f"{box.inside(REPORT_TARGET)}/{REPORT_FILE}",
             "root": box.workspace_path,
-            "python_path": environment.environment.get("PYTHONPATH", ""),
+            "python_path": ":".join(
+                box.inside(path) for path in environment.environment.get("PYTHONPATH", "").split(":")
+            ),
             "ids": list(request.ids),
             "test_timeout": request.test_timeout,
             "measure": {path: list(lines) for path, lines in request.measure.items()},
@@ -110,11 +113,13 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) 
     )
 
 
-def _read(report: Path, request: TestRequest, result: CommandResult) -> TestRunResult:
+def read_report(report: Path, request: TestRequest, result: CommandResult) -> TestRunResult:
+    """What a run left, judged with how its command ended."""
     text = ""
     if report.is_file() and not report.is_symlink():
-        with report.open("rb") as file:
-            text = file.read(MAX_REPORT).decode("utf-8", errors="replace")
+        if report.stat().st_size > MAX_REPORT:
+            return _too_much(result)
+        text = report.read_text("utf-8", errors="replace")
     note = ""
     if result.timed_out:
         note = f"{TOO_LONG} {request.timeout:.0f} s"
@@ -125,3 +130,9 @@ def _read(report: Path, request: TestRequest, result: CommandResult) -> TestRunR
     elif result.exit_code == USAGE_ERROR:
         note = f"pytest refused to run:\n{result.output.strip()}"
     return parse_report(text, request.ids, result.exit_code, result.duration, note)
+
+
+def _too_much(result: CommandResult) -> TestRunResult:
+    """A report that is cut would hide whatever comes after the cut."""
+    note = f"the tests' report is longer than {MAX_REPORT // 1024**2} MiB"
+    return TestRunResult(TestRun((), result.exit_code, round(result.duration, 3), note))

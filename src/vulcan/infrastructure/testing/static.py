@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
 
 TIMEOUT = 120.0
 OUTPUT_LIMIT = 2_000_000
+LARGEST_FILE = 1024**2
 DEFAULT_RULES = "E9,F,B006,B008,B015,B018,PLE"
 RUFF_CONFIG = ("ruff.toml", ".ruff.toml")
 _MYPY_LINE = re.compile(r"^(?P<path>[^:]+\.pyi?):(?P<line>\d+):(?:\d+:)? error: (?P<text>.*)$")
@@ -35,21 +38,31 @@ class PythonChecks:
         spec = BoxSpec(checkout, False, mounts, dict(environment.environment), self._limits)
         async with self._sandbox.open(spec) as box:
             found = [*await _ruff(box, checkout, files)]
-            if _configures(checkout, "mypy", ("mypy.ini", ".mypy.ini")):
+            if configures(checkout, "mypy", ("mypy.ini", ".mypy.ini")):
                 found += await _mypy(box, environment, files)
         return tuple(found)
 
 
-def _configures(checkout: Path, tool: str, files: Iterable[str]) -> bool:
+def configures(checkout: Path, tool: str, files: Iterable[str]) -> bool:
+    """Whether a project says how a tool is to check it."""
     if any((checkout / name).is_file() for name in files):
         return True
-    pyproject = checkout / "pyproject.toml"
-    return pyproject.is_file() and f"[tool.{tool}" in pyproject.read_text(encoding="utf-8", errors="replace")
+    return f"[tool.{tool}".encode() in _plain(checkout / "pyproject.toml")
+
+
+def _plain(path: Path) -> bytes:
+    """What a regular file begins with; nothing where there is none, or a link, which may lead to a device."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(LARGEST_FILE) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
 async def _ruff(box: Box, checkout: Path, files: Sequence[str]) -> list[Finding]:
     """The project's own rules where it has some; else those whose findings are faults, not taste."""
-    rules = [] if _configures(checkout, "ruff", RUFF_CONFIG) else ["--isolated", "--select", DEFAULT_RULES]
+    rules = [] if configures(checkout, "ruff", RUFF_CONFIG) else ["--isolated", "--select", DEFAULT_RULES]
     argv = [f"{box.inside(TARGET)}/ruff", "check", "--no-cache", "--output-format", "json", "--force-exclude"]
     result = await box.run([*argv, *rules, "--", *files], timeout=TIMEOUT, output_limit=OUTPUT_LIMIT)
     try:

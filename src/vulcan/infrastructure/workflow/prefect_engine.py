@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from vulcan.domain.errors import UserError
 from vulcan.infrastructure.workflow.pipeline import Pipeline, claimed, released_when_stopped
@@ -41,15 +42,26 @@ class PrefectEngine:
         Raises:
             VulcanError: the server can't be reached; nothing was claimed, the caller may run the job inline.
         """
-        with _own_logging():
-            from vulcan.infrastructure.workflow import prefect_flow  # noqa: PLC0415 - heavy
-
+        prefect_flow = _prefect_flow()
         with prefect_flow.connected(self._api_url, self._client_retries):
             await prefect_flow.require_server(self._api_url)
             if not await claimed(self._pipeline, job):
                 return
             async with released_when_stopped(self._pipeline, job):
                 await prefect_flow.Attempt(self._pipeline, job).run()
+
+
+def _prefect_flow() -> ModuleType:
+    """What drives flows; heavy, so imported late."""
+    try:
+        with _own_logging():
+            from vulcan.infrastructure.workflow import prefect_flow  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError(
+            f"PREFECT_API_URL is set, but Prefect can't be used: {error}",
+            hint="Install it (pip install 'vulcan[prefect]'), or unset PREFECT_API_URL to run jobs inline.",
+        ) from error
+    return prefect_flow
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from vulcan.domain.errors import masked
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.errors import NO_TYPE, DustError, refusal
 from vulcan.infrastructure.llm.dust.events import Event, read_events
@@ -153,10 +154,10 @@ class DustClient:
         try:
             return dict(response.json())
         except (ValueError, TypeError) as error:
-            raise DustError(NO_TYPE, f"no JSON: {response.text[:200]}", 502) from error
+            raise DustError(NO_TYPE, f"no JSON: {masked(response.text)[:200]}", 502) from error
 
     def _refusal(self, status: int, text: str) -> DustError:
-        return refusal(status, text.replace(self._access.api_key, "***"))
+        return refusal(status, masked(text.replace(self._access.api_key, "***")))
 
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:

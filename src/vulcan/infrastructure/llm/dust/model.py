@@ -14,7 +14,7 @@ from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from vulcan.domain.errors import ModelUnavailable
+from vulcan.domain.errors import ModelUnavailable, masked
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.agents import find_agent
 from vulcan.infrastructure.llm.dust.client import DustClient
@@ -59,7 +59,7 @@ class DustModel(OwnModel):
     def __init__(
         self, name: str, access: DustAccess, patience: Patience | None = None, *, reuse: bool = True
     ) -> None:
-        super().__init__(name, access.url)
+        super().__init__(name, masked(access.url))
         self._access, self._reuse = access.checked(), reuse
         self._patience = patience or Patience()
         self._limiter = limiter_of(access.url, access.workspace, access.messages_per_minute, access.shared)
@@ -108,7 +108,7 @@ class DustModel(OwnModel):
                 words=words_of(events),
                 stop=turn.cancel,
                 conclude=lambda: self._response(turn, rendered),
-                origin=Origin(self._name, self.system, self._access.url),
+                origin=Origin(self._name, self.system, masked(self._access.url)),
                 silenced=(DustError,),
             )
 
@@ -173,7 +173,7 @@ class DustModel(OwnModel):
             usage=usage,
             model_name=self._name,
             provider_name=self.system,
-            provider_url=self._access.url,
+            provider_url=masked(self._access.url),
             provider_response_id=turn.asked.agent_message,
             provider_details=await self._details(turn),
             finish_reason="tool_call" if envelope.calls else "stop",

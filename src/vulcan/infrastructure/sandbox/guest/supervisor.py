@@ -1,19 +1,21 @@
 """Stands over one box: starts it, watches what it uses, and leaves nothing alive when it or the host ends.
 
 Arguments: the control socket's descriptor, the host's process id, memory and disk limits in bytes, the number
-of files that the box's tmpfs folders may hold, these folders and the descriptors to hand down (separated by
-commas), whether the server is a grandchild (1) or a child (0), then the command.
+of files that the box's temporary folders may hold, which of them lie in memory (separated by commas), how many
+bytes each of the others may hold, these (separated by line feeds), the descriptors to hand down (commas), whether
+the server is a grandchild (1) or a child (0), then the command.
 The host sends `kill PID` (a command, by its process id inside), `sweep` (everything but the server, answered
 by `swept`) or hangs up; it is told `limit KIND` before anything is killed for a limit, and `swept` after.
 """
 
 # pathlib costs more than the rest of this program's start
-# ruff: noqa: PTH110, PTH116, PTH123, PTH208
+# ruff: noqa: PTH110, PTH115, PTH116, PTH123, PTH208
 
 import _socket
 import ctypes
 import os
 import select
+import stat as stat_
 import sys
 import time
 
@@ -24,6 +26,12 @@ QUIET_ROUNDS = 2
 PR_SET_CHILD_SUBREAPER = 36
 SIGKILL, SIGSTOP = 9, 19
 PAGE = os.sysconf("SC_PAGESIZE")
+BLOCK = 512
+ENTRY = 16
+ENDLESS = 1 << 40
+ENAMETOOLONG = 36
+LOOK_SECONDS = 0.3
+LOOK_SHARE = 20
 
 
 def read(path: str) -> str:
@@ -146,12 +154,42 @@ def resident(pid: int) -> int:
     return int(fields[1]) * PAGE if fields else 0
 
 
-def own_memory(pid: int) -> int:
+def own_memory(pid: int) -> tuple[int, int]:
     """Bytes in memory that are the process's own, and its share of shared memory: exact and slow."""
     text = read(f"/proc/{pid}/smaps_rollup")
     if not text:
-        return resident(pid)
-    return 1024 * (number(text, "Pss_Anon") + number(text, "Pss_Shmem"))
+        return resident(pid), 0
+    return 1024 * number(text, "Pss_Anon"), 1024 * number(text, "Pss_Shmem")
+
+
+def shared() -> int:
+    """Bytes of the whole machine in memory files, shared memory and tmpfs."""
+    return 1024 * number(read("/proc/meminfo"), "Shmem")
+
+
+def memory_files(pids: list[int], unseen: int) -> int:
+    """Bytes in the memory files that processes hold open, mapped or not; `unseen` if one hides what it holds."""
+    sizes = {}
+    for pid in pids:
+        try:
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                sizes.update(memory_file(f"/proc/{pid}/fd/{name}"))
+        except PermissionError:
+            return unseen
+        except OSError:
+            continue
+    return sum(sizes.values())
+
+
+def memory_file(path: str) -> dict[tuple[int, int], int]:
+    """A descriptor's file and its bytes in memory, if it is a memory file."""
+    try:
+        if not os.readlink(path).startswith("/memfd:"):
+            return {}
+        status = os.stat(path)
+    except FileNotFoundError:
+        return {}
+    return {(status.st_dev, status.st_ino): status.st_blocks * BLOCK}
 
 
 def written(pid: int) -> int:
@@ -172,21 +210,89 @@ def files(server: int, folder: str) -> int:
     return state.f_files - state.f_ffree
 
 
+def tally(folder: str) -> tuple[int, int]:
+    """Bytes and entries below a folder of the disk, no link followed."""
+    size = count = 0
+    waiting = [(folder, 0)]
+    while waiting:
+        path, inode = waiting.pop()
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as failure:
+            count += hidden(path, failure.errno)
+            continue
+        try:
+            if inode and os.fstat(descriptor).st_ino != inode:
+                continue
+            for name in os.listdir(descriptor):
+                status = entry(name, descriptor)
+                if status is None:
+                    continue
+                count += 1
+                size += status.st_blocks * BLOCK
+                if stat_.S_ISDIR(status.st_mode):
+                    waiting.append((f"{path}/{name}", status.st_ino))
+        finally:
+            os.close(descriptor)
+    return size, count
+
+
+def entry(name: str, folder: int) -> "os.stat_result | None":
+    """What a folder's entry is; None if it is gone."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def hidden(path: str, reason: "int | None") -> int:
+    """Entries of a folder that can't be listed: by its own size, or without end where its path has none."""
+    if reason == ENAMETOOLONG:
+        return ENDLESS
+    try:
+        return os.lstat(path).st_size // ENTRY
+    except OSError:
+        return 0
+
+
+class Scratch:
+    """A temporary folder on the host's disk, which nothing but looking limits."""
+
+    def __init__(self, path: str, most_bytes: int, most_files: int) -> None:
+        self.path = path
+        self.most = (most_bytes, most_files)
+        self.held = (0, 0)
+
+    def exceeded(self) -> bool:
+        """Whether it holds too much, and more than when that was said last: emptying it is no offence."""
+        now = tally(self.path)
+        if any(n > max(most, held) for n, most, held in zip(now, self.most, self.held, strict=True)):
+            self.held = now
+            return True
+        self.held = (min(now[0], self.held[0]), min(now[1], self.held[1]))
+        return False
+
+
 class Watch:
     """Compares what the box uses with its limits."""
 
-    def __init__(self, memory: int, disk: int, most_files: int, folders: list[str]) -> None:
+    def __init__(
+        self, memory: int, disk: int, most_files: int, folders: list[str], scratch: list[Scratch]
+    ) -> None:
         self.memory = memory
         self.disk = disk
         self.most_files = most_files
         self.folders = folders
+        self.scratch = scratch
         self.written = 0
         self.files = 0
+        self.shared = shared()
+        self.next_look = 0.0
 
     def exceeded(self, server: int) -> str:
         """The limit that is passed, or nothing. Disk and files count from the last time they were passed."""
         pids = [server, *below(server)]
-        if sum(map(resident, pids)) > self.memory and sum(map(own_memory, pids)) > self.memory:
+        if self.too_much_memory(pids):
             return "memory"
         total = sum(map(written, pids))
         if total - self.written > self.disk:
@@ -196,7 +302,28 @@ class Watch:
         if count - self.files > self.most_files:
             self.files = count
             return "files"
-        return ""
+        return "scratch" if self.too_much_scratch() else ""
+
+    def too_much_memory(self, pids: list[int]) -> bool:
+        """Cheaply first. What the whole machine has more of in shared memory may be the box's, or another's."""
+        now = shared()
+        self.shared = min(self.shared, now)
+        grown = now - self.shared
+        if sum(map(resident, pids)) + grown <= self.memory:
+            return False
+        own = [own_memory(pid) for pid in pids]
+        unmapped = memory_files(pids[1:], grown)
+        return sum(private for private, _ in own) + max(sum(part for _, part in own), unmapped) > self.memory
+
+    def too_much_scratch(self) -> bool:
+        """Looks at temporary folders on disk, for a twentieth of the time at most."""
+        begin = time.monotonic()
+        if not self.scratch or begin < self.next_look:
+            return False
+        found = [scratch for scratch in self.scratch if scratch.exceeded()]
+        took = time.monotonic() - begin
+        self.next_look = begin + took + max(LOOK_SECONDS, LOOK_SHARE * took)
+        return bool(found)
 
 
 class Supervisor:
@@ -258,7 +385,8 @@ class Supervisor:
 
 def main() -> None:
     """Become the reaper of everything below, run the box, then end it."""
-    control, host_pid, memory, disk, most_files, folders, keep, nested, *command = sys.argv[1:]
+    control, host_pid, memory, disk, most_files, folders, *rest = sys.argv[1:]
+    most_bytes, scratch, keep, nested, *command = rest
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if os.getppid() != int(host_pid):
         return
@@ -268,7 +396,11 @@ def main() -> None:
         if int(name) not in kept and os.path.exists(f"/proc/self/fd/{name}"):
             os.set_inheritable(int(name), False)
     watch = Watch(
-        int(memory), int(disk), int(most_files), [folder for folder in folders.split(",") if folder]
+        int(memory),
+        int(disk),
+        int(most_files),
+        [folder for folder in folders.split(",") if folder],
+        [Scratch(path, int(most_bytes), int(most_files)) for path in scratch.split("\n") if path],
     )
     supervisor = Supervisor(int(control), watch, nested == "1")
     try:

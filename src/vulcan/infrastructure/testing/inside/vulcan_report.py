@@ -104,11 +104,12 @@ def pytest_runtest_logreport(report):
     say(type="test", id=report.nodeid, outcome=outcome, duration=report.duration, message=message, **extra)
 
 
-def pytest_sessionfinish(session, exitstatus):
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
     if MEASURED:
         say(type="lines", hits={os.path.relpath(p, ROOT): sorted(lines) for p, lines in HITS.items()})
         say(type="statements", lines={os.path.relpath(p, ROOT): statements(p) for p in MEASURED})
-    say(type="end", exit=int(exitstatus))
+    say(type="end", exit=int(session.exitstatus))  # as plugins have left it
 
 
 # -------------------------------------------------------------------------------------- time limits
