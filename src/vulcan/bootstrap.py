@@ -493,7 +493,10 @@ class Project:
         )
         jobs = settings.state_dir / "jobs"
         make_reachable(jobs)
-        return Directories(jobs, self.repository, vulcan.sandbox, environments, settings.sandbox.limits)
+        trees = settings.state_dir / "trees"
+        make_reachable(trees)
+        limits = settings.sandbox.limits
+        return Directories(jobs, self.repository, vulcan.sandbox, environments, limits, trees)
 
     @cached_property
     def forge(self) -> LocalForge:

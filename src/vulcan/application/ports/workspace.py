@@ -83,7 +83,7 @@ class OpenWorkspace(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A clean checkout with the project's environment; thrown away after use."""
+    """A clean checkout with the project's environment; others may use it too, so it is only read or overlaid."""
 
     path: Path
     environment: PreparedEnvironment

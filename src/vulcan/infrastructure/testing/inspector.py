@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vulcan.application.ports import BoxSpec, Limits, Mount, Sandbox, TestChanges
+from vulcan.application.ports import Box, BoxSpec, Limits, Mount, Sandbox, TestChanges
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
 
@@ -41,26 +41,28 @@ class Inspector:
         answer = await self._ask("tests", head, base=base, paths=list(paths))
         return TestChanges(**{kind: tuple(found) for kind, found in answer.items()})
 
-    async def empty(self, checkout: Path, functions: Sequence[str]) -> tuple[str, ...]:
-        """Empty the bodies of functions in a throw-away checkout; returns those that were found."""
-        answer = await self._ask("empty", checkout, writable=True, functions=list(functions))
-        return tuple(answer)
-
-    async def _ask(
-        self, do: str, head: Path, *, base: Path | None = None, writable: bool = False, **more: Any
-    ) -> Any:
+    async def _ask(self, do: str, head: Path, *, base: Path | None = None, **more: Any) -> Any:
         mounts = [self._toolbox.mount()]
         if base is not None:
             mounts.append(Mount(base, BASE_TARGET))
-        spec = BoxSpec(head, writable, tuple(mounts), {}, self._limits)
+        spec = BoxSpec(head, False, tuple(mounts), {}, self._limits)
         async with self._sandbox.open(spec) as box:
-            request = {"do": do, "head": box.workspace_path, **more}
             if base is not None:
-                request["base"] = box.inside(BASE_TARGET)
-            program = f"{box.inside(TARGET)}/{PROGRAM}"
-            argv = [PYTHON, "-I", "-S", program, json.dumps(request)]
-            result = await box.run(argv, timeout=TIMEOUT, output_limit=ANSWER_LIMIT)
-        try:
-            return json.loads(result.output)
-        except ValueError as error:
-            raise VulcanError(f"the source can't be read: {result.output[-500:]}") from error
+                more["base"] = box.inside(BASE_TARGET)
+            return await ask(box, do, **more)
+
+
+async def ask(box: Box, do: str, **more: Any) -> Any:
+    """What the program that reads source answers, in a box that shows the toolbox."""
+    request = {"do": do, "head": box.workspace_path, **more}
+    argv = [PYTHON, "-I", "-S", f"{box.inside(TARGET)}/{PROGRAM}", json.dumps(request)]
+    result = await box.run(argv, timeout=TIMEOUT, output_limit=ANSWER_LIMIT)
+    try:
+        return json.loads(result.output)
+    except ValueError as error:
+        raise VulcanError(f"the source can't be read: {result.output[-500:]}") from error
+
+
+async def empty(box: Box, functions: Sequence[str]) -> tuple[str, ...]:
+    """Empty the bodies of functions in a box's workspace; returns those that were found."""
+    return tuple(await ask(box, "empty", functions=list(functions)))

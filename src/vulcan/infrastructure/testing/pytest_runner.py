@@ -19,7 +19,7 @@ from vulcan.application.ports import (
     TestRunResult,
 )
 from vulcan.domain.testing import TestRun
-from vulcan.infrastructure.testing.inspector import Inspector
+from vulcan.infrastructure.testing.inspector import empty
 from vulcan.infrastructure.testing.results import parse_report
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
 
@@ -48,9 +48,7 @@ class PytestRunner:
     async def run(
         self, checkout: Path, environment: PreparedEnvironment, request: TestRequest
     ) -> TestRunResult:
-        """Run the requested tests on a checkout that the box can't write to."""
-        if request.empty_bodies:
-            await Inspector(self._sandbox, self._toolbox, self._limits).empty(checkout, request.empty_bodies)
+        """Run the requested tests on a checkout; what they write to it is gone with the box."""
         result = await self._once(checkout, environment, request, ())
         if result.run.note and not result.run.note.startswith(TOO_LONG):
             plain = await self._once(checkout, environment, request, WITHOUT_OPTIONS)
@@ -69,6 +67,8 @@ class PytestRunner:
             folder.chmod(0o755)
             self._sandbox.hand_over(folder)
             async with self._sandbox.open(self._spec(checkout, environment, folder)) as box:
+                if request.empty_bodies:
+                    await empty(box, request.empty_bodies)
                 result = await box.run(
                     self._argv(box, environment, request, more),
                     timeout=request.timeout,
@@ -85,7 +85,8 @@ class PytestRunner:
 
     def _spec(self, checkout: Path, environment: PreparedEnvironment, folder: Path) -> BoxSpec:
         mounts = (*environment.mounts, self._toolbox.mount(), Mount(folder, REPORT_TARGET, writable=True))
-        return BoxSpec(checkout, False, mounts, dict(environment.environment), self._limits)
+        variables = dict(environment.environment)
+        return BoxSpec(checkout, True, mounts, variables, self._limits, overlay=True)
 
     def _argv(
         self, box: Box, environment: PreparedEnvironment, request: TestRequest, more: tuple[str, ...]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import mkdtemp
 
 from vulcan.application.ports import (
     Box,
@@ -22,6 +21,7 @@ from vulcan.application.ports import (
 )
 from vulcan.application.services import Repository
 from vulcan.infrastructure.workspace.files import add_file, read_file, write_file
+from vulcan.infrastructure.workspace.trees import SharedTrees
 
 SHELL = "/bin/bash"
 KEY_FILE = "workspace.key"
@@ -31,7 +31,8 @@ class Directories:
     """Directories of jobs below one folder.
 
     Args:
-        root: must be reachable for the user that runs inside boxes.
+        root: folder of the jobs' workspaces; must be reachable for the user that runs inside boxes.
+        trees: folder of clean checkouts, shared by all jobs; as reachable.
     """
 
     def __init__(
@@ -41,11 +42,14 @@ class Directories:
         sandbox: Sandbox,
         environments: EnvironmentBuilder,
         limits: Limits,
+        trees: Path,
     ) -> None:
         self._root, self._repository, self._sandbox = root, repository, sandbox
         self._environments, self._limits = environments, limits
         self._prepared: dict[str, PreparedEnvironment] = {}
         self._origins: dict[str, str] = {}
+        self._tree_ids: dict[str, str] = {}
+        self._trees = SharedTrees(trees)
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -66,11 +70,11 @@ class Directories:
             marker.write_text(f"{key} {start}")
         self._sandbox.hand_over(directory)
         async with AsyncExitStack() as stack:
-            yield JobWorkspace(self, stack, job, directory, start)
+            yield JobWorkspace(self, stack, directory, start)
 
-    async def open_box(self, stack: AsyncExitStack, job: str, directory: Path, start: str) -> Box:
+    async def open_box(self, stack: AsyncExitStack, directory: Path, start: str) -> Box:
         """A box on the workspace with the project's dependencies; made when the first command needs it."""
-        environment = await self._environment(job, start, self._repository.fork_point(start))
+        environment = await self._environment(start, self._repository.fork_point(start))
         copy_generated(environment, directory)
         self._sandbox.hand_over(directory)
         spec = BoxSpec(
@@ -82,31 +86,42 @@ class Directories:
         return await stack.enter_async_context(self._sandbox.open(spec))
 
     @asynccontextmanager
-    async def clean(self, job: str, commit: str, base: str = "") -> AsyncIterator[Checkout]:
-        """A clean checkout, removed afterwards."""
-        with _temporary(self._root / job / "checkouts") as directory:
-            checkout = directory / "checkout"
-            self._repository.checkout(commit, checkout)
-            environment = await self._environment(job, commit, base, checkout)
-            copy_generated(environment, checkout)
-            self._sandbox.hand_over(checkout)
+    async def clean(self, job: str, commit: str, base: str = "") -> AsyncIterator[Checkout]:  # noqa: ARG002
+        """A clean checkout, shared with all who ask for the same files."""
+        environment = await self._environment(commit, base)
+        with self._tree(commit, environment) as checkout:
             yield Checkout(checkout, environment)
 
-    async def _environment(
-        self, job: str, commit: str, base: str = "", checkout: Path | None = None
-    ) -> PreparedEnvironment:
+    def _tree(
+        self, commit: str, environment: PreparedEnvironment | None = None
+    ) -> AbstractContextManager[Path]:
+        """The files of a commit, with what building added to its folders where that is known."""
+        added = generated_files(environment) if environment else []
+        name = self._tree_id(commit) + (f"-{environment.digest[:12]}" if environment and added else "")
+
+        def make(folder: Path) -> None:
+            self._repository.checkout(commit, folder)
+            if environment:
+                copy_generated(environment, folder)
+            self._sandbox.hand_over(folder)
+
+        return self._trees.open(name, make)
+
+    def _tree_id(self, commit: str) -> str:
+        if commit not in self._tree_ids:
+            self._tree_ids[commit] = self._repository.overlay(commit, commit, ())
+        return self._tree_ids[commit]
+
+    async def _environment(self, commit: str, base: str = "") -> PreparedEnvironment:
         """The environment built from `base`, or from the commit itself where building reads what differs."""
         async with self._lock:
             origin = self._origin(commit, base)
             if origin not in self._prepared:
-                if checkout is not None and origin == commit:
-                    self._prepared[origin] = await self._prepare(origin, base or commit, checkout)
-                else:
-                    with _temporary(self._root / job / "checkouts") as directory:
-                        self._repository.checkout(origin, directory / "checkout")
-                        self._prepared[origin] = await self._prepare(
-                            origin, base or commit, directory / "checkout"
-                        )
+                newer_than = end_of_week(self._repository.committed_at(base or commit))
+                with self._tree(origin) as checkout:
+                    self._prepared[origin] = await self._environments.prepare(
+                        checkout, self._tree_id(origin), newer_than
+                    )
         return self._prepared[origin]
 
     def _origin(self, commit: str, base: str) -> str:
@@ -116,11 +131,6 @@ class Directories:
             rebuilds = any(self._environments.reads(artifact.path) for artifact in changed)
             self._origins[commit] = commit if rebuilds else base or commit
         return self._origins[commit]
-
-    async def _prepare(self, origin: str, dated_by: str, checkout: Path) -> PreparedEnvironment:
-        tree = self._repository.overlay(origin, origin, ())
-        newer_than = end_of_week(self._repository.committed_at(dated_by))
-        return await self._environments.prepare(checkout, tree, newer_than)
 
     def snapshot(self, directory: Path, base: str) -> str:
         """Store the workspace as a tree, without what installing the project generates in it."""
@@ -137,11 +147,9 @@ class Directories:
 class JobWorkspace:
     """An open workspace: is itself the `Workspace` that agents get as `files`."""
 
-    def __init__(
-        self, directories: Directories, stack: AsyncExitStack, job: str, directory: Path, start: str
-    ) -> None:
+    def __init__(self, directories: Directories, stack: AsyncExitStack, directory: Path, start: str) -> None:
         self._directories, self._stack = directories, stack
-        self._job, self._directory, self._start = job, directory, start
+        self._directory, self._start = directory, start
         self._box: Box | None = None
 
     @property
@@ -156,7 +164,7 @@ class JobWorkspace:
     async def run(self, command: str, timeout: float) -> CommandResult:
         """Run a shell command in the job's box."""
         if self._box is None:
-            self._box = await self._directories.open_box(self._stack, self._job, self._directory, self._start)
+            self._box = await self._directories.open_box(self._stack, self._directory, self._start)
         return await self._box.run([SHELL, "-c", command], timeout=timeout)
 
     def read(self, path: str) -> bytes:
@@ -189,14 +197,3 @@ def end_of_week(at: float) -> str:
         return ""
     day = datetime.fromtimestamp(at, UTC).date()
     return (day + timedelta(days=8 - day.isoweekday())).isoformat()
-
-
-@contextmanager
-def _temporary(parent: Path) -> Iterator[Path]:
-    parent.mkdir(parents=True, exist_ok=True)
-    directory = Path(mkdtemp(dir=parent))
-    directory.chmod(0o755)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
