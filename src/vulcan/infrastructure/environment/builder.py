@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from vulcan.application.ports import Limits, Mount, PreparedEnvironment, Sandbox
 from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.environment.added import FILES, FOLDERS, Added, listing, take_added
-from vulcan.infrastructure.environment.building import AS_WHEEL, ProjectBuilder, write_pins_beside
+from vulcan.infrastructure.environment.building import AS_WHEEL, ProjectBuilder
 from vulcan.infrastructure.environment.declared import Declared, fits, naming_digest, read_declared
 from vulcan.infrastructure.environment.index import Index, read_index
 from vulcan.infrastructure.environment.interpreters import Interpreter, choose, installed, reachable
@@ -34,18 +36,27 @@ ALWAYS = (
     "editables>=0.5",
 )  # hatchling asks for the second one when it installs in editable form
 READY = "ready.json"
+NOTHING_ADDED = Added()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one environment is made of, and where it is kept."""
+    """What one environment is made of, and where it is kept.
 
+    Attributes:
+        packages: folder of the environment with all packages but the project: keyed by what names them.
+        folder: folder of what is built from the project's own tree on top of that, keyed by the tree too.
+        builds: whether there is anything to build from the tree.
+    """
+
+    packages: Path
     folder: Path
     digest: str
     declared: Declared
     recipe: Recipe
     interpreter: Interpreter
     newer_than: str
+    builds: bool
 
 
 class UvEnvironments:
@@ -78,8 +89,10 @@ class UvEnvironments:
     async def prepare(self, checkout: Path, tree: str, newer_than: str) -> PreparedEnvironment:
         """The environment for a checkout; see the port."""
         plan = self._plan(checkout, tree, newer_than)
-        if not (plan.folder / READY).is_file():
-            await self._build(plan, checkout)
+        if not (plan.packages / READY).is_file():
+            await _in_partial(plan.packages, lambda partial: self._install_packages(partial, plan))
+        if plan.builds and not (plan.folder / READY).is_file():
+            await _in_partial(plan.folder, lambda partial: self._build_project(partial, plan, checkout))
         return _prepared(plan)
 
     def reads(self, path: str) -> bool:
@@ -92,14 +105,25 @@ class UvEnvironments:
             self._recipes[0] if self._recipes else Recipe(source=declared.lock or "what the project declares")
         )
         interpreter = self._interpreter(declared, recipe)
-        built = declared.installable or declared.editable or recipe.setup
+        builds = bool(declared.installable or declared.editable or recipe.setup)
         salt = (
-            FORMAT, interpreter.inside, interpreter.version, self._sandbox.name, *self._extra, repr(recipe),
-            "" if declared.lock else newer_than, repr(self._index.origins), tree if built else "",
+            FORMAT, interpreter.inside, interpreter.version, self._sandbox.name, *self._extra,
+            "" if declared.lock else newer_than, repr(self._index.origins),
         )  # fmt: skip
-        digest = naming_digest(checkout, "\0".join(salt))
-        folder = self._root / digest[:24]
-        return Plan(folder, digest, declared, recipe, interpreter, newer_than)
+        packages = naming_digest(checkout, "\0".join(salt))
+        digest = (
+            hashlib.sha256(f"{packages}\0{recipe!r}\0{tree}".encode()).hexdigest() if builds else packages
+        )
+        return Plan(
+            packages=self._root / packages[:24],
+            folder=self._root / digest[:24],
+            digest=digest,
+            declared=declared,
+            recipe=recipe,
+            interpreter=interpreter,
+            newer_than=newer_than,
+            builds=builds,
+        )
 
     def _interpreter(self, declared: Declared, recipe: Recipe) -> Interpreter:
         own = self._root / "pythons"
@@ -114,38 +138,13 @@ class UvEnvironments:
             )
         return reachable(chosen, own)
 
-    async def _build(self, plan: Plan, checkout: Path) -> None:
-        partial = plan.folder.with_name(f"{plan.folder.name}.{os.getpid()}")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True, mode=0o755)
-        try:
-            await self._build_in(partial, plan, checkout)
-            _settle(partial, plan.folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-    async def _build_in(self, partial: Path, plan: Plan, checkout: Path) -> None:
+    async def _install_packages(self, partial: Path, plan: Plan) -> None:
+        """What the project asks for; nothing of its own tree is seen by a box."""
         ground = self._ground(partial, plan.interpreter)
         resolution = await self._install_wheels(ground, plan)
-        source = partial / "source"
-        shutil.copytree(checkout, source, symlinks=True)
-        before = listing(source)
-        builder = await self._build_sources(ground, plan, source, resolution)
-        added = take_added(source, before, partial / "added")
-        notes = [*plan.declared.notes, *resolution.notes, *builder.notes, *filter(None, [added.note])]
-        notes += [f"setup asked for {what}, which is not allowed" for what in dict.fromkeys(ground.refused)]
-        for name in ("source", "cache", "work"):
-            shutil.rmtree(partial / name, ignore_errors=True)
-        (partial / READY).write_text(json.dumps(_record(notes, added, builder.installed)))
-
-    def _ground(self, partial: Path, interpreter: Interpreter) -> Ground:
-        for name in ("venv", "work", "cache"):
-            (partial / name).mkdir(mode=0o755)
-        shared = self._root / "wheels"
-        shared.mkdir(mode=0o755, exist_ok=True)
-        return Ground(
-            self._sandbox, self._tools, self._index, interpreter, self._limits, partial, shared, refused=[]
-        )
+        shutil.copyfile(partial / "work" / PINS, partial / PINS)
+        builder = await self._build_sources(ground, partial / "work", resolution)
+        _finish(ground, [*plan.declared.notes, *resolution.notes, *builder.notes])
 
     async def _install_wheels(self, ground: Ground, plan: Plan) -> Resolution:
         """Resolve and install what has wheels, in a box that runs no code of any package."""
@@ -163,17 +162,62 @@ class UvEnvironments:
             _must(trouble, "the project's dependencies can't be installed")
         return resolution
 
-    async def _build_sources(
-        self, ground: Ground, plan: Plan, source: Path, resolution: Resolution
-    ) -> ProjectBuilder:
-        write_pins_beside(ground.folder / "cache", ground.folder / "work" / PINS)
-        async with build_box(ground, source) as box:
-            builder = ProjectBuilder(box, self._sandbox, box.inside(f"{CACHE}/{PINS}"))
+    async def _build_sources(self, ground: Ground, work: Path, resolution: Resolution) -> ProjectBuilder:
+        async with self._builder(ground, work, ground.folder / PINS) as builder:
             await builder.build_packages(resolution.unbuilt)
+            await builder.compile_all()
+        return builder
+
+    async def _build_project(self, partial: Path, plan: Plan, checkout: Path) -> None:
+        """The project itself, and what its recipe sets up, on a copy of its packages and its tree."""
+        ground = self._ground(partial, plan.interpreter)
+        shutil.copytree(plan.packages / "venv", ground.venv, symlinks=True, dirs_exist_ok=True)
+        source = partial / "source"
+        shutil.copytree(checkout, source, symlinks=True)
+        before = listing(source)
+        async with self._builder(ground, source, plan.packages / PINS) as builder:
             await builder.install_project(plan.declared)
             await builder.run_setup(plan.recipe)
             await builder.compile_all()
-        return builder
+        added = take_added(source, before, partial / "added")
+        _finish(ground, [*builder.notes, *filter(None, [added.note])], added, builder.installed)
+
+    def _ground(self, partial: Path, interpreter: Interpreter) -> Ground:
+        for name in ("venv", "work", "cache"):
+            (partial / name).mkdir(mode=0o755)
+        shared = self._root / "wheels"
+        shared.mkdir(mode=0o755, exist_ok=True)
+        return Ground(
+            self._sandbox, self._tools, self._index, interpreter, self._limits, partial, shared, refused=[]
+        )
+
+    @asynccontextmanager
+    async def _builder(self, ground: Ground, source: Path, pins: Path) -> AsyncIterator[ProjectBuilder]:
+        """A builder in a box of its own; the lock's versions lie beside its cache, not in the project's tree."""
+        shutil.copyfile(pins, ground.folder / "cache" / PINS)
+        async with build_box(ground, source) as box:
+            yield ProjectBuilder(box, self._sandbox, box.inside(f"{CACHE}/{PINS}"))
+
+
+async def _in_partial(folder: Path, make: Callable[[Path], Awaitable[None]]) -> None:
+    """Make a folder whole or not at all; another process may be faster."""
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, mode=0o755)
+    try:
+        await make(partial)
+        _settle(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _finish(ground: Ground, notes: list[str], added: Added = NOTHING_ADDED, installed: str = "") -> None:
+    """Remove what only the building needed, and record what came out."""
+    for name in ("source", "cache", "work"):
+        shutil.rmtree(ground.folder / name, ignore_errors=True)
+    notes += [f"setup asked for {what}, which is not allowed" for what in dict.fromkeys(ground.refused)]
+    record = {"notes": notes, "folders": list(added.folders), "installed": installed}
+    (ground.folder / READY).write_text(json.dumps(record))
 
 
 _SOURCE = (".py", ".pyi", ".md", ".rst", ".js", ".mjs", ".ts", ".go")
@@ -200,10 +244,6 @@ def _must(trouble: str, what: str) -> None:
         )
 
 
-def _record(notes: Sequence[str], added: Added, installed: str) -> dict[str, object]:
-    return {"notes": list(notes), "folders": list(added.folders), "installed": installed}
-
-
 def _settle(partial: Path, folder: Path) -> None:
     try:
         partial.rename(folder)
@@ -214,6 +254,7 @@ def _settle(partial: Path, folder: Path) -> None:
 
 def _prepared(plan: Plan) -> PreparedEnvironment:
     record = json.loads((plan.folder / READY).read_text())
+    earlier = json.loads((plan.packages / READY).read_text())["notes"] if plan.builds else []
     added, files = plan.folder / "added" / FOLDERS, plan.folder / "added" / FILES
     environment = {
         "PATH": f"{VENV}/bin:/usr/local/bin:/usr/bin:/bin",
@@ -230,6 +271,6 @@ def _prepared(plan: Plan) -> PreparedEnvironment:
         environment=environment,
         python=f"{VENV}/bin/python",
         generated=files if files.is_dir() else None,
-        notes=tuple(record["notes"]),
+        notes=(*earlier, *record["notes"]),
         recipe=plan.recipe,
     )

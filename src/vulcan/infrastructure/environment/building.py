@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from vulcan.application.ports import Sandbox
 from vulcan.domain.environment import Recipe
 from vulcan.infrastructure.environment.declared import Declared
-from vulcan.infrastructure.environment.resolving import PINS
 from vulcan.infrastructure.environment.setup_box import (
     BUILD_TIMEOUT,
     VENV,
@@ -88,8 +86,3 @@ class ProjectBuilder:
 
 def _quoted(path: str) -> str:
     return "'" + path.replace("'", "'\\''") + "'"
-
-
-def write_pins_beside(cache: Path, pins: Path) -> None:
-    """Give the build box the lock's versions, beside its cache and not in the project's tree."""
-    (cache / PINS).write_text(pins.read_text())
