@@ -10,6 +10,7 @@ import pytest
 from vulcan.infrastructure.environment.declared import Declared, fits, naming_digest, read_declared
 from vulcan.infrastructure.environment.declared.poetry import specifier
 from vulcan.infrastructure.environment.declared.tree import MAX_CODE, MAX_NOTES
+from vulcan.infrastructure.environment.declared.yaml_text import load_yaml
 
 STATIC = """\
 [project]
@@ -701,3 +702,28 @@ def test_the_digest_covers_all_that_was_read(tmp_path: Path) -> None:
     assert len(seen) == len(files) + 1
     tree(tmp_path, **{"README.md": "x", "src/mine.py": "y"})
     assert naming_digest(tmp_path, "s") in seen
+
+
+# ------------------------------------------------------------------------------------------------------ YAML
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: 1\nb: [x, 'y', {c: yes}]\n", {"a": "1", "b": ["x", "y", {"c": "yes"}]}),
+        ("on: push\n'on': &x [1]\nagain: *x", {"on": ["1"], "again": ["1"]}),
+        ("? [a]\n: b\nc: d", {"c": "d"}),
+        ("a: |\n  x\n  y\n--- \nb: 2", {"a": "x\ny\n"}),
+        ("", None),
+    ],
+)
+def test_yaml_is_read_as_texts(text: str, value: object) -> None:
+    assert load_yaml(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "- " * 200_000, "{a: " * 100_000, "? " * 100_000, "a: [", "*x: 1\n\0"]
+)
+def test_yaml_that_is_none_or_too_deep_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        load_yaml(text)
