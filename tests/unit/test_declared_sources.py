@@ -481,7 +481,7 @@ def test_uv_lock_and_workspace(tmp_path: Path) -> None:
     assert (found.installable, found.requires_python) == (False, ">=3.11")
     assert any("forked comes from git" in note for note in found.notes)
     assert any("twice has several versions" in note for note in found.notes)
-    assert any("pinned differently in several places" in note and "pytest" in note for note in found.notes)
+    assert any("pinned differently" in note and "pytest" in note for note in found.notes)
 
 
 OTHER_LOCKS = {
@@ -526,14 +526,26 @@ def test_requirements_with_hashes_are_a_lock(tmp_path: Path) -> None:
     assert found.constraints == ("rich==13.0.0", "idna==3.1")
 
 
-def test_groups_for_several_environments_agree_on_one_version(tmp_path: Path) -> None:
-    found = read(
-        tmp_path, {"requirements-dev.txt": "idna==3.1\nrich==12", "requirements-test.txt": "idna==3.4"}
-    )
-    assert found.groups == {
-        "requirements-dev.txt": ("idna==3.4", "rich==12"),
-        "requirements-test.txt": ("idna==3.4",),
+def test_pins_for_several_environments_are_left_open_where_they_contradict(tmp_path: Path) -> None:
+    files = {
+        "requirements-dev.txt": "idna==3.1\nrich==12\nclick==8.1",
+        "requirements-test.txt": "-c pins.txt\nidna==3.4\nclick==8.1",
+        "pins.txt": "click==8.0\ntrustme==1.0",
     }
+    found = read(tmp_path, files)
+    assert found.groups == {
+        "requirements-dev.txt": ("idna", "rich==12", "click"),
+        "requirements-test.txt": ("idna", "click"),
+    }
+    assert found.constraints == ("trustme==1.0",)
+
+
+def test_a_lock_goes_before_the_pins_of_groups(tmp_path: Path) -> None:
+    lock = '[[package]]\nname = "idna"\nversion = "3.1"\n[[package]]\nname = "rich"\nversion = "13"\n'
+    files = {"pdm.lock": lock, "requirements-test.txt": "idna==3.4\nrich>=12 ; python_version>'3'\n"}
+    found = read(tmp_path, files)
+    assert found.groups == {"requirements-test.txt": ("idna", 'rich>=12; python_version > "3"')}
+    assert found.constraints == ("idna==3.1", "rich==13")
 
 
 # -------------------------------------------------------------------------------------------------- Pythons

@@ -205,17 +205,15 @@ def _declared(draft: Draft, projects: _Projects, lock: Lock, python: str) -> Dec
         draft.tree.note(f"Python {python} is asked for, but the project requires {requires}")
         python = ""
     known = {name_of(line) for line in lock.constraints}
-    constraints = [*lock.constraints, *(line for line in draft.constraints if name_of(line) not in known)]
-    groups, changed = agreeing(draft.groups, draft.required, constraints)
+    limits = [line for line in draft.constraints if name_of(line) not in known]
+    groups, limits, changed = agreeing(draft.groups, lock.constraints, limits)
     if changed:
-        draft.tree.note(
-            f"pinned differently in several places, and taken by the lock or the newest: {', '.join(changed)}"
-        )
+        draft.tree.note(f"pinned differently in several places, so not by each of them: {', '.join(changed)}")
     return Declared(
         required=tuple(draft.required),
         build=tuple(draft.cleaned(projects.root.build, "build-system")) if projects.root.build else (),
         groups={name: tuple(lines) for name, lines in groups.items() if lines},
-        constraints=tuple(dict.fromkeys(constraints)),
+        constraints=tuple(dict.fromkeys([*lock.constraints, *limits])),
         editable=tuple(projects.others()),
         installable=projects.installable,
         extras=tuple(projects.unknown_extras()),
