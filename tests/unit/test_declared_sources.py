@@ -664,6 +664,42 @@ def test_all_hostile_files_together_are_read_and_bounded(tmp_path: Path) -> None
     assert all(len(note) <= 300 for note in found.notes)
 
 
+def test_chains_end(tmp_path: Path) -> None:
+    count = 2_000
+    sections = "".join(
+        f"[s{n}]\ndeps = {{[s{n + 1}]deps}}\ncommands = {{[s{n + 1}]commands}}\n" for n in range(count)
+    )
+    files = {
+        "tox.ini": "[testenv]\ndeps = {[s0]deps}\ncommands = {[s0]commands}\n" + sections,
+        "requirements.txt": "-r r0.txt\nidna\n",
+        "pyproject.toml": "[project]\nname='root'\n[tool.uv.sources]\np0 = {path = 'p0'}\n",
+    }
+    for n in range(400):
+        files[f"r{n}.txt"] = f"-r r{n + 1}.txt\n"
+        files[f"p{n}/pyproject.toml"] = (
+            f"[project]\nname='p{n}'\n[tool.uv.sources]\nx = {{path = '../p{n + 1}'}}\n"
+        )
+    found = read(tmp_path, files)
+    assert found.groups["requirements.txt"] == ("idna",)
+    assert 0 < len(found.editable) <= 200
+
+
+def test_odd_names_of_folders_and_extras_do_not_leave(tmp_path: Path) -> None:
+    odd = "a @ http:"
+    files = {
+        "setup.py": "setup()",
+        "requirements.txt": f"-e .[ok,--x,@y,z z]\n-e ./{odd}\n-e ./-c\n-e ./x;y\n",
+        "pyproject.toml": "[tool.uv.workspace]\nmembers = ['*']\n[dependency-groups]\n\"test\\n\\u001b[31m\" = ['idna']\n",
+        f"{odd}/setup.py": "",
+        "-c/setup.py": "",
+        "x;y/setup.py": "",
+        "fine/setup.py": "",
+    }
+    found = read(tmp_path, files)
+    assert (found.editable, found.extras) == (("fine",), ("ok",))
+    assert all("\n" not in name for name in found.groups)
+
+
 @pytest.mark.parametrize("size", [20_000, 80_000])
 @pytest.mark.parametrize(
     "unit", [" ", "\t\\\n", "\n", "a", "$", "[", "{", "'", "$a=${{ x || '' }}", "a: ", "&&", "-r x\n"]

@@ -14,7 +14,6 @@ from vulcan.infrastructure.environment.declared.model import (
     TEST_GROUPS,
     Declared,
     Draft,
-    is_project,
     is_quiet,
 )
 from vulcan.infrastructure.environment.declared.nox import read_nox
@@ -70,6 +69,7 @@ class _Projects:
     def __init__(self, draft: Draft, root: Project, lock: Lock, members: Iterable[str]) -> None:
         self._draft, self._root = draft, root
         self._known: dict[str, Project] = {normal(root.name): root} if root.name else {}
+        self._by_folder: dict[str, Project] = {}
         self._virtual = {folder for name, folder in lock.members.items() if name in lock.virtual}
         self.root = root
         for folder in members:
@@ -87,8 +87,8 @@ class _Projects:
     def take(self) -> None:
         """Add the requirements of the root and of all members to the draft, and put members where they are meant."""
         self._take(self._root, "")
-        taken = {"."}
-        while left := [project for project in self._known.values() if project.folder not in taken]:
+        taken: set[str] = set()
+        while left := [each for folder, each in self._by_folder.items() if folder not in taken]:
             taken |= {project.folder for project in left}
             for project in left:
                 read_member_requirements(self._draft, project.folder)
@@ -126,18 +126,19 @@ class _Projects:
         return [name for name in wanted if not self._root.lines_of(name)]
 
     def _meet(self, folder: str, name: str = "") -> None:
-        if folder == "." or not is_project(self._draft.tree, folder):
-            return
-        project = next((each for each in self._known.values() if each.folder == folder), None)
-        project = project or read_project(self._draft.tree, folder)
-        for each in (project.name, name):
-            if each:
+        """Get to know a project of the tree by its own name and others' for it, with those that it depends on."""
+        queue = [(folder, name)]
+        while queue:
+            folder, name = queue.pop(0)
+            self._draft.want_editable(folder)
+            if folder not in self._draft.editable:
+                continue
+            project = self._by_folder.get(folder)
+            if project is None:
+                project = self._by_folder[folder] = read_project(self._draft.tree, folder)
+                queue += [(other, called) for called, other in project.folders.items()]
+            for each in filter(None, (project.name, name)):
                 self._known.setdefault(normal(each), project)
-        self._known.setdefault(f"./{folder}", project)
-        self._draft.editable.setdefault(folder, set())
-        for other_name, other in project.folders.items():
-            if not any(each.folder == other for each in self._known.values()):
-                self._meet(other, other_name)
 
     def _take(self, project: Project, prefix: str) -> None:
         draft = self._draft

@@ -29,6 +29,7 @@ FOLDERS = (
     "test/units",
 )
 MAX_FILES = 200
+MAX_INCLUDED = 60
 _OPTION = re.compile(r"^(-[rce]|--(?:requirement|constraint|editable))(?:\s+|=|(?=[^\s=-]))(.+)$")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _PIN = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*[\w.!+-]+\s*(?:;.*)?$")
@@ -93,7 +94,7 @@ def _usual(draft: Draft, root: str, folders: Iterable[str]) -> list[str]:
 
 
 def _read(draft: Draft, path: str, into: _Lines, *, constraint: bool) -> _Lines | None:
-    if path in into.seen or len(into.seen) > MAX_FILES:
+    if path in into.seen or len(into.seen) > MAX_INCLUDED:
         return into
     into.seen.add(path)
     text = draft.tree.text(path)

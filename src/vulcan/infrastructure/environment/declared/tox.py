@@ -12,6 +12,7 @@ from vulcan.infrastructure.environment.declared.requirement import parse
 from vulcan.infrastructure.environment.declared.tree import Tree, at, inside, table, text_of, texts
 
 MAX_LINES = 500
+MAX_REFERENCES = 60
 MAX_ENVIRONMENTS = 200
 _REFERENCE = re.compile(r"\{\[([^\]\s]+)\]([\w_]+)\}")
 _FACTOR = re.compile(r"^([\w!.{},\s-]+?):\s+(.*)$")
@@ -124,7 +125,7 @@ def _lines(
             continue
         if reference is None:
             found += filter(None, [_unfactored(line)])
-        elif reference[0] == _unfactored(line) and reference[0] not in seen:
+        elif reference[0] == _unfactored(line) and reference[0] not in seen and len(seen) < MAX_REFERENCES:
             seen.add(reference[0])
             found += _lines(_referred(reference, sections, base), sections, base, seen)
     return found
@@ -156,7 +157,7 @@ def _commands(value: Any, sections: dict[str, Section], seen: set[str] | None = 
     for line in text_of(value).replace("\\\n", " ").splitlines()[:MAX_LINES]:
         line = line.strip()  # noqa: PLW2901 - the line as it counts
         reference = _REFERENCE.search(line) if len(line) <= MAX_COMMAND else None
-        if reference and reference[0] not in seen and len(lines) <= MAX_LINES:
+        if reference and reference[0] not in seen and len(seen) < MAX_REFERENCES:
             seen.add(reference[0])
             lines += _commands(table(sections.get(reference[1])).get(reference[2]), sections, seen)
         elif match := _FACTOR.match(line[:MAX_COMMAND]):
