@@ -391,6 +391,16 @@ def test_requirements_files_name_files_constraints_and_projects(tmp_path: Path) 
     assert len([note for note in found.notes if "no file of the project" in note]) == 2
 
 
+def test_another_index_is_said_and_not_asked(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, {"requirements.txt": "--extra-index-url https://me:secret@example.org/simple\nidna\n"}
+    )
+    assert found.groups == {"requirements.txt": ("idna",)}
+    assert found.notes == (
+        "requirements.txt names an index of its own; only the indexes of your settings are asked",
+    )
+
+
 def test_only_requirements_means_not_installable(tmp_path: Path) -> None:
     found = read(tmp_path, {"requirements.txt": "django\n", "manage.py": ""})
     assert (found.installable, found.groups) == (False, {"requirements.txt": ("django",)})

@@ -452,6 +452,16 @@ def test_a_dust_workspace_is_the_users_and_its_key_is_not_shown(load: Load) -> N
     assert "can't set dust.url" in refusal(load, repo='[dust]\nurl = "https://evil.example"').message
 
 
+@pytest.mark.parametrize(
+    "line", ["x @ https://example.org/x.whl", "../x", "-r other.txt", "https://example.org/x"]
+)
+def test_a_repository_names_no_address_to_install_from(load: Load, line: str) -> None:
+    text = f'[tests]\ndependencies = ["pytest-mock[x]>=3; python_version > \'3\'", "{line}"]'
+
+    assert "no requirement that an index can answer" in refusal(load, repo=text).message
+    assert load(user=text, repo="checks = []").tests.dependencies[1] == line
+
+
 # ---------------------------------------------------------------------------------------------- environments
 
 

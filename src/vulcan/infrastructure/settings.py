@@ -348,6 +348,8 @@ def _from_repository(repository: Path, current: Values, user_file: Path, notes: 
     source, table = _repository_table(repository, notes)
     accepted: Values = {}
     for key, value in _with_recipes(source, table, by_repository=True).items():
+        if key == "tests.dependencies":
+            _refuse_addresses(f"{source}: {key}", value)
         if key.startswith(("tests.", f"{KEY}.")) or key in _FREE:
             accepted[key] = value
         elif key not in _NARROWS:
@@ -360,6 +362,22 @@ def _from_repository(repository: Path, current: Values, user_file: Path, notes: 
         else:
             notes.append(f"{source}: {key} is looser than yours and was ignored")
     return accepted
+
+
+def _refuse_addresses(where: str, lines: tuple[str, ...]) -> None:
+    """A repository may name packages of the index, nothing that makes a machine fetch an address."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - few repositories need it
+
+    for line in lines:
+        try:
+            plain = Requirement(line).url is None
+        except (InvalidRequirement, RecursionError):
+            plain = False
+        if not plain:
+            raise UserError(
+                f"{where} holds {line!r}, which is no requirement that an index can answer",
+                hint='Write a name, extras and versions: "pytest-mock>=3". Addresses belong into your own vulcan.toml.',
+            )
 
 
 def _repository_table(repository: Path, notes: list[str]) -> tuple[str, Mapping[str, Any]]:
