@@ -161,6 +161,7 @@ deps = rich==1.0
 deps =
     {[testenv]deps}
     boto3
+    pytest-asyncio
 """
 
 
@@ -492,6 +493,16 @@ def test_uv_lock_and_workspace(tmp_path: Path) -> None:
     assert any("forked comes from git" in note for note in found.notes)
     assert any("twice has several versions" in note for note in found.notes)
     assert any("pinned differently" in note and "pytest" in note for note in found.notes)
+
+
+def test_a_member_that_needs_a_compiler_may_come_from_the_index(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": "[project]\nname='mine'\ndependencies=['core==2.1']\n[tool.uv.workspace]\nmembers=['core']\n",
+        "core/pyproject.toml": "[project]\nname='core'\n[build-system]\nrequires=['maturin>=1']\n",
+    }
+    found = read(tmp_path, files)
+    assert found.groups == {"members that need a compiler": ("core==2.1",)}
+    assert (found.required, found.editable) == ((), ("core",))
 
 
 OTHER_LOCKS = {

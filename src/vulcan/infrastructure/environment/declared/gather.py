@@ -40,6 +40,8 @@ from vulcan.infrastructure.environment.declared.tox import read_tox
 from vulcan.infrastructure.environment.declared.tree import Tree
 from vulcan.infrastructure.environment.declared.workflows import read_workflows
 
+IF_NOT_BUILT = "members that need a compiler"
+"""The group of those projects of the tree whose wheel an index may have, should the tree's own not build."""
 BY_ADDRESS = "dependencies by address"
 """The group of the project's own requirements that name an address: an index may not have them."""
 
@@ -70,6 +72,7 @@ class _Projects:
         self._draft, self._root = draft, root
         self._known: dict[str, Project] = {normal(root.name): root} if root.name else {}
         self._by_folder: dict[str, Project] = {}
+        self._if_not_built: dict[str, None] = {}
         self._virtual = {folder for name, folder in lock.members.items() if name in lock.virtual}
         self.root = root
         for folder in members:
@@ -101,6 +104,8 @@ class _Projects:
             lines[:] = self._expand(lines)
             if name.startswith("CI job"):  # other versions there are for one run of many
                 lines[:] = [line for line in lines if name_of(line) not in own]
+        if self._if_not_built:
+            self._draft.groups[IF_NOT_BUILT] = list(self._if_not_built)
         self._draft.constraints = [c for c in self._draft.constraints if name_of(c) not in self._known]
 
     def others(self) -> list[str]:
@@ -185,6 +190,8 @@ class _Projects:
             if project is None:
                 found[line] = None
                 continue
+            if project.needs_compiler and project.folder != ".":
+                self._if_not_built[line] = None
             parsed = parse(line)
             for extra in sorted(parsed.extras) if parsed else []:
                 if (project.folder, extra) not in seen:

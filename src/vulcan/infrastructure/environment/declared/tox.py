@@ -8,7 +8,7 @@ from typing import Any
 
 from vulcan.infrastructure.environment.declared.commands import MAX_COMMAND, Found, Reader, pip_argument
 from vulcan.infrastructure.environment.declared.model import Draft, is_quiet, is_special, is_test_name
-from vulcan.infrastructure.environment.declared.requirement import parse
+from vulcan.infrastructure.environment.declared.requirement import name_of, parse
 from vulcan.infrastructure.environment.declared.tree import Tree, at, inside, table, text_of, texts
 
 MAX_LINES = 500
@@ -84,6 +84,10 @@ def _environment(
 ) -> None:
     found = Found()
     _dependencies(_lines(section.get("deps"), sections, base), found)
+    if section is not base:
+        found.requirements = _without_other_plugins(
+            found.requirements, _lines(base.get("deps"), sections, base)
+        )
     commands = [
         *_commands(section.get("commands_pre"), sections),
         *_commands(section.get("commands"), sections),
@@ -94,6 +98,16 @@ def _environment(
     found.extras |= set(_names(section.get("extras"), sections, base))
     found.groups |= set(_names(section.get("dependency_groups"), sections, base))
     found.give(draft, where)
+
+
+def _without_other_plugins(lines: list[str], usual: list[str]) -> list[str]:
+    """Requirements without plugins of pytest that the ordinary run does not have: being there, they change it."""
+    known = {name_of(line) for line in usual}
+    return [
+        line
+        for line in lines
+        if not known or name_of(line) in known or not name_of(line).startswith("pytest-")
+    ]
 
 
 def _dependencies(lines: list[str], found: Found) -> None:
