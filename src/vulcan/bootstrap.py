@@ -490,6 +490,8 @@ class Project:
             settings.sandbox.limits,
             vulcan.environ,
             settings.tests.dependencies,
+            settings.setup.allow_hosts,
+            settings.environments,
         )
         jobs = settings.state_dir / "jobs"
         make_reachable(jobs)

@@ -10,6 +10,7 @@ import pytest
 from vulcan.infrastructure.environment.declared import Declared, fits, naming_digest, read_declared
 from vulcan.infrastructure.environment.declared.poetry import specifier
 from vulcan.infrastructure.environment.declared.tree import MAX_CODE, MAX_NOTES
+from vulcan.infrastructure.environment.declared.yaml_text import load_yaml
 
 STATIC = """\
 [project]
@@ -160,6 +161,7 @@ deps = rich==1.0
 deps =
     {[testenv]deps}
     boto3
+    pytest-asyncio
 """
 
 
@@ -390,6 +392,16 @@ def test_requirements_files_name_files_constraints_and_projects(tmp_path: Path) 
     assert len([note for note in found.notes if "no file of the project" in note]) == 2
 
 
+def test_another_index_is_said_and_not_asked(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, {"requirements.txt": "--extra-index-url https://me:secret@example.org/simple\nidna\n"}
+    )
+    assert found.groups == {"requirements.txt": ("idna",)}
+    assert found.notes == (
+        "requirements.txt names an index of its own; only the indexes of your settings are asked",
+    )
+
+
 def test_only_requirements_means_not_installable(tmp_path: Path) -> None:
     found = read(tmp_path, {"requirements.txt": "django\n", "manage.py": ""})
     assert (found.installable, found.groups) == (False, {"requirements.txt": ("django",)})
@@ -480,7 +492,17 @@ def test_uv_lock_and_workspace(tmp_path: Path) -> None:
     assert (found.installable, found.requires_python) == (False, ">=3.11")
     assert any("forked comes from git" in note for note in found.notes)
     assert any("twice has several versions" in note for note in found.notes)
-    assert any("pinned differently in several places" in note and "pytest" in note for note in found.notes)
+    assert any("pinned differently" in note and "pytest" in note for note in found.notes)
+
+
+def test_a_member_that_needs_a_compiler_may_come_from_the_index(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": "[project]\nname='mine'\ndependencies=['core==2.1']\n[tool.uv.workspace]\nmembers=['core']\n",
+        "core/pyproject.toml": "[project]\nname='core'\n[build-system]\nrequires=['maturin>=1']\n",
+    }
+    found = read(tmp_path, files)
+    assert found.groups == {"members that need a compiler": ("core==2.1",)}
+    assert (found.required, found.editable) == ((), ("core",))
 
 
 OTHER_LOCKS = {
@@ -525,14 +547,26 @@ def test_requirements_with_hashes_are_a_lock(tmp_path: Path) -> None:
     assert found.constraints == ("rich==13.0.0", "idna==3.1")
 
 
-def test_groups_for_several_environments_agree_on_one_version(tmp_path: Path) -> None:
-    found = read(
-        tmp_path, {"requirements-dev.txt": "idna==3.1\nrich==12", "requirements-test.txt": "idna==3.4"}
-    )
-    assert found.groups == {
-        "requirements-dev.txt": ("idna==3.4", "rich==12"),
-        "requirements-test.txt": ("idna==3.4",),
+def test_pins_for_several_environments_are_left_open_where_they_contradict(tmp_path: Path) -> None:
+    files = {
+        "requirements-dev.txt": "idna==3.1\nrich==12\nclick==8.1",
+        "requirements-test.txt": "-c pins.txt\nidna==3.4\nclick==8.1",
+        "pins.txt": "click==8.0\ntrustme==1.0",
     }
+    found = read(tmp_path, files)
+    assert found.groups == {
+        "requirements-dev.txt": ("idna", "rich==12", "click"),
+        "requirements-test.txt": ("idna", "click"),
+    }
+    assert found.constraints == ("trustme==1.0",)
+
+
+def test_a_lock_goes_before_the_pins_of_groups(tmp_path: Path) -> None:
+    lock = '[[package]]\nname = "idna"\nversion = "3.1"\n[[package]]\nname = "rich"\nversion = "13"\n'
+    files = {"pdm.lock": lock, "requirements-test.txt": "idna==3.4\nrich>=12 ; python_version>'3'\n"}
+    found = read(tmp_path, files)
+    assert found.groups == {"requirements-test.txt": ("idna", 'rich>=12; python_version > "3"')}
+    assert found.constraints == ("idna==3.1", "rich==13")
 
 
 # -------------------------------------------------------------------------------------------------- Pythons
@@ -651,6 +685,42 @@ def test_all_hostile_files_together_are_read_and_bounded(tmp_path: Path) -> None
     assert all(len(note) <= 300 for note in found.notes)
 
 
+def test_chains_end(tmp_path: Path) -> None:
+    count = 2_000
+    sections = "".join(
+        f"[s{n}]\ndeps = {{[s{n + 1}]deps}}\ncommands = {{[s{n + 1}]commands}}\n" for n in range(count)
+    )
+    files = {
+        "tox.ini": "[testenv]\ndeps = {[s0]deps}\ncommands = {[s0]commands}\n" + sections,
+        "requirements.txt": "-r r0.txt\nidna\n",
+        "pyproject.toml": "[project]\nname='root'\n[tool.uv.sources]\np0 = {path = 'p0'}\n",
+    }
+    for n in range(400):
+        files[f"r{n}.txt"] = f"-r r{n + 1}.txt\n"
+        files[f"p{n}/pyproject.toml"] = (
+            f"[project]\nname='p{n}'\n[tool.uv.sources]\nx = {{path = '../p{n + 1}'}}\n"
+        )
+    found = read(tmp_path, files)
+    assert found.groups["requirements.txt"] == ("idna",)
+    assert 0 < len(found.editable) <= 200
+
+
+def test_odd_names_of_folders_and_extras_do_not_leave(tmp_path: Path) -> None:
+    odd = "a @ http:"
+    files = {
+        "setup.py": "setup()",
+        "requirements.txt": f"-e .[ok,--x,@y,z z]\n-e ./{odd}\n-e ./-c\n-e ./x;y\n",
+        "pyproject.toml": "[tool.uv.workspace]\nmembers = ['*']\n[dependency-groups]\n\"test\\n\\u001b[31m\" = ['idna']\n",
+        f"{odd}/setup.py": "",
+        "-c/setup.py": "",
+        "x;y/setup.py": "",
+        "fine/setup.py": "",
+    }
+    found = read(tmp_path, files)
+    assert (found.editable, found.extras) == (("fine",), ("ok",))
+    assert all("\n" not in name for name in found.groups)
+
+
 @pytest.mark.parametrize("size", [20_000, 80_000])
 @pytest.mark.parametrize(
     "unit", [" ", "\t\\\n", "\n", "a", "$", "[", "{", "'", "$a=${{ x || '' }}", "a: ", "&&", "-r x\n"]
@@ -701,3 +771,28 @@ def test_the_digest_covers_all_that_was_read(tmp_path: Path) -> None:
     assert len(seen) == len(files) + 1
     tree(tmp_path, **{"README.md": "x", "src/mine.py": "y"})
     assert naming_digest(tmp_path, "s") in seen
+
+
+# ------------------------------------------------------------------------------------------------------ YAML
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: 1\nb: [x, 'y', {c: yes}]\n", {"a": "1", "b": ["x", "y", {"c": "yes"}]}),
+        ("on: push\n'on': &x [1]\nagain: *x", {"on": ["1"], "again": ["1"]}),
+        ("? [a]\n: b\nc: d", {"c": "d"}),
+        ("a: |\n  x\n  y\n--- \nb: 2", {"a": "x\ny\n"}),
+        ("", None),
+    ],
+)
+def test_yaml_is_read_as_texts(text: str, value: object) -> None:
+    assert load_yaml(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, "- " * 200_000, "{a: " * 100_000, "? " * 100_000, "a: [", "*x: 1\n\0"]
+)
+def test_yaml_that_is_none_or_too_deep_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        load_yaml(text)

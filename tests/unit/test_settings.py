@@ -13,6 +13,7 @@ import pytest
 import vulcan
 from vulcan.application.ports import Limits
 from vulcan.domain.budget import Budget
+from vulcan.domain.environment import Proof, Recipe, ReportForm
 from vulcan.domain.errors import UserError
 from vulcan.domain.policy import MergeRule, ReviewPolicy
 from vulcan.infrastructure.settings import (
@@ -449,3 +450,125 @@ def test_a_dust_workspace_is_the_users_and_its_key_is_not_shown(load: Load) -> N
     assert (dust.workspace, dust.api_key, dust.url) == ("w1", "sk-secret", "https://dust.tt")
     assert "sk-secret" not in repr(dust)
     assert "can't set dust.url" in refusal(load, repo='[dust]\nurl = "https://evil.example"').message
+
+
+@pytest.mark.parametrize(
+    "line", ["x @ https://example.org/x.whl", "../x", "-r other.txt", "https://example.org/x"]
+)
+def test_a_repository_names_no_address_to_install_from(load: Load, line: str) -> None:
+    text = f'[tests]\ndependencies = ["pytest-mock[x]>=3; python_version > \'3\'", "{line}"]'
+
+    assert "no requirement that an index can answer" in refusal(load, repo=text).message
+    assert load(user=text, repo="checks = []").tests.dependencies[1] == line
+
+
+# ---------------------------------------------------------------------------------------------- environments
+
+
+ENVIRONMENT = """
+[[environment]]
+path = "sdk/"
+python = "3.12"
+setup = ["make wheels", "make docs"]
+command = "python manage.py test"
+report = "junit:out/report.xml"
+[environment.proof]
+passed = 3346
+failed = 1
+files = 412
+digest = "sha256:00"
+[[environment]]
+"""
+
+
+def test_environments_are_recipes_with_their_source(load: Load) -> None:
+    first, second = load(repo=ENVIRONMENT).environments
+
+    assert first == Recipe(
+        path="sdk",
+        python="3.12",
+        setup=("make wheels", "make docs"),
+        command="python manage.py test",
+        report=ReportForm.JUNIT,
+        report_path="out/report.xml",
+        source="vulcan.toml",
+        by_repository=True,
+        proof=Proof(3346, 1, 412, "sha256:00"),
+    )
+    assert second == Recipe(source="vulcan.toml", by_repository=True)
+
+
+def test_the_users_environments_come_before_the_repositorys(load: Load, tmp_path: Path) -> None:
+    user = '[[environment]]\npython = "/opt/python"\nservices = ["redis", "postgres"]'
+    mine, theirs = load(
+        user=user, pyproject="[[tool.vulcan.environment]]\ncommand = 'make check'"
+    ).environments
+
+    source = f"{tmp_path}/home/.config/vulcan/vulcan.toml"
+    assert mine == Recipe(python="/opt/python", services=("redis", "postgres"), source=source)
+    assert (theirs.command, theirs.by_repository) == ("make check", True)
+    assert theirs.source == "pyproject.toml [tool.vulcan]"
+
+
+def test_a_python_from_the_command_line_goes_with_every_project(load: Load) -> None:
+    settings = load(repo=ENVIRONMENT, python="3.13")
+
+    assert [(each.path, each.python) for each in settings.environments] == [
+        (".", "3.13"), ("sdk", "3.13"), ("sdk", "3.12"), (".", ""),
+    ]  # fmt: skip
+    assert not settings.environments[0].by_repository
+    assert load(environ={"VULCAN_PYTHON": "/opt/python"}).environments[0].python == "/opt/python"
+    assert "a version such as 3.12" in refusal(load, python="three").hint
+
+
+def test_hosts_that_setup_may_reach_are_the_users(load: Load) -> None:
+    text = '[setup]\nallow_hosts = ["git.example.org"]'
+
+    assert load(user=text).setup.allow_hosts == ("git.example.org",)
+    assert "a repository can't set setup.allow_hosts" in refusal(load, repo=text).message
+    assert "a repository can't set python" in refusal(load, repo='python = "/opt/python"').message
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ('comand = "x"', "environment: unknown key comand", "Did you mean command?"),
+        ("proof = {pased = 1}", "environment.proof: unknown key pased", "Did you mean passed?"),
+        ("proof = {passed = -1}", "environment.proof is", "counts"),
+        ("proof = 3", "environment.proof is", "a table"),
+        ('python = "2.7"', "environment.python is '2.7'", "3.12"),
+        ('python = "venv/bin/python"', "environment.python is", "absolute path"),
+        ('path = "../other"', "environment.path is", "a folder of the repository"),
+        ('path = "/etc"', "environment.path is", "a folder of the repository"),
+        (
+            'report_path = "/etc/passwd"\ncommand = "x"',
+            "environment.report_path is",
+            "a file of the repository",
+        ),
+        ('report = "junit:/etc/passwd"\ncommand = "x"', "environment.report is", '"junit:PATH"'),
+        ('report = "xml"', "environment.report is 'xml'", '"exit-code"'),
+        ('report = "tap:x"\ncommand = "x"', "environment.report is 'tap:x'", '"tap"'),
+        ('report = "tap"', "report is 'tap', but there is no command", "command ="),
+        ('setup = "make"', "environment.setup is", "a list of commands"),
+        ('services = ["rm -rf /"]', "environment.services is", '"redis"'),
+        ('[[environment]]\npath = "./"', "two [[environment]] have the path '.'", "a path of its own"),
+    ],
+)
+def test_an_environment_that_can_not_be_is_named(load: Load, line: str, message: str, hint: str) -> None:
+    error = refusal(load, user=f"[[environment]]\n{line}")
+
+    assert message in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[environment]]\npython = "/opt/python"', "can't name an interpreter"),
+        ('[[environment]]\nservices = ["redis"]', "can't start services"),
+        ("[environment]\npath = '.'", "no array of tables"),
+        ("environment = 'x'", "no array of tables"),
+    ],
+)
+def test_what_is_outside_of_boxes_is_not_the_repositorys(load: Load, text: str, message: str) -> None:
+    assert message in refusal(load, repo=text).message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -19,6 +19,21 @@ class ReportForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What a recipe was seen to do when it was found; it is refused where it does not hold any more.
+
+    Attributes:
+        files: test files that were collected.
+        digest: of all files that name dependencies.
+    """
+
+    passed: int
+    failed: int = 0
+    files: int = 0
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """One environment of a project: how it is set up, and how its tests are run.
 
@@ -31,6 +46,8 @@ class Recipe:
         report: in what form the command reports.
         report_path: the file that it reports to, relative to `path`; empty: its output.
         source: what named the recipe, such as "uv.lock" or "vulcan.toml", for people.
+        by_repository: whether the repository's own settings say any of it; such commands run in boxes only.
+        proof: what was seen with it; no part of what is built.
     """
 
     path: str = "."
@@ -41,3 +58,20 @@ class Recipe:
     report: ReportForm = ReportForm.PYTEST
     report_path: str = ""
     source: str = ""
+    by_repository: bool = False
+    proof: Proof | None = field(default=None, repr=False)
+
+    def over(self, other: Recipe) -> Recipe:
+        """This recipe, with what it leaves open from another one; a command goes with its own form of report."""
+        names = [name for name in ("python", "setup", "services") if not getattr(self, name)]
+        if not self.command:
+            names += ["command", "report", "report_path"]
+        taken = {name: getattr(other, name) for name in names}
+        used = taken != {name: getattr(Recipe(), name) for name in names}
+        return replace(
+            self,
+            **taken,
+            source=", ".join(filter(None, (self.source, other.source if used or not self.source else ""))),
+            by_repository=self.by_repository or (used and other.by_repository),
+            proof=self.proof,
+        )

@@ -4,15 +4,14 @@ Sources in rising precedence: the defaults below, `config/default.toml` in this 
 `vulcan.toml`, the repository's `vulcan.toml` (or `[tool.vulcan]` of its pyproject.toml), `VULCAN_*` in the
 environment, the command line.
 
-A repository is not trusted: it may name a model, say how it is tested (`tests`, `checks`) and narrow what the user
-allows (`review`, `budget`, `sandbox.minimum`); of those the stricter value holds, and a looser one is ignored
-with a note. Anything else in it, such as where the model is, is an error.
+A repository is not trusted: it may name a model, say how it is prepared and tested (`environment`, `tests`, `checks`) and
+narrow what the user allows (`review`, `budget`, `sandbox.minimum`); of those the stricter value holds, and a looser one
+is ignored with a note. Anything else in it, such as where the model is, is an error.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import errno
 import math
 import os
@@ -31,8 +30,10 @@ from typing import Any
 
 from vulcan.application.ports import Limits
 from vulcan.domain.budget import Budget
+from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import UserError
 from vulcan.domain.policy import MergeRule, ReviewPolicy
+from vulcan.infrastructure.recipe_settings import KEY, is_python, parse_recipes, unknown_key
 
 _COMPUTED = {"computed": True}
 
@@ -86,6 +87,13 @@ class TestSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SetupSettings:
+    """How environments are made; `allow_hosts` are servers beside the package indexes that setup may reach."""
+
+    allow_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowSettings:
     """The Prefect server that drives jobs; without one they run inline."""
 
@@ -122,7 +130,9 @@ class Settings:
     """Everything that can be set.
 
     Attributes:
+        python: interpreter for the project, a version or a path; empty: what the project asks for.
         checks: commands that the local pipeline runs beside the tests.
+        environments: what `[[environment]]` says, the user's before the repository's, under the `python` above.
         notes: what was ignored and why, for the person to read.
     """
 
@@ -133,9 +143,12 @@ class Settings:
     review: ReviewPolicy = ReviewPolicy()
     sandbox: SandboxSettings = SandboxSettings()
     tests: TestSettings = TestSettings()
+    setup: SetupSettings = SetupSettings()
     workflow: WorkflowSettings = WorkflowSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    python: str = ""
     checks: tuple[str, ...] = ()
+    environments: tuple[Recipe, ...] = field(default=(), metadata=_COMPUTED)
     notes: tuple[str, ...] = field(default=(), metadata=_COMPUTED)
 
 
@@ -156,7 +169,7 @@ def load_settings(
     values |= _checked("config/default.toml", tomllib.loads(_shipped()))
     user_file = _folder(environ, "XDG_CONFIG_HOME", ".config") / "vulcan" / "vulcan.toml"
     if user_file.is_file():
-        values |= _checked(str(user_file), _read_toml(user_file))
+        values |= _with_recipes(str(user_file), _read_toml(user_file), by_repository=False)
     notes: list[str] = []
     if repository is not None:
         values |= _from_repository(repository, values, user_file, notes)
@@ -168,6 +181,7 @@ def load_settings(
         values[f"{room}.api_key"] = environ.get(values[f"{room}.api_key_env"], "")
     values |= _langfuse_keys(environ, notes)
     values["monitoring.otlp_headers"] = environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
+    values["environments"] = _under_python(values)
     values["notes"] = tuple(notes)
     return typing.cast("Settings", _build(Settings, values))
 
@@ -250,7 +264,7 @@ def _default_state_dir(environ: Mapping[str, str], *, root: bool) -> Path:
 def _from_environment(environ: Mapping[str, str]) -> Values:
     given = {name: text for name, text in environ.items() if name.startswith("VULCAN_") and text}
     for name in given.keys() - _VARIABLES.keys():
-        raise _unknown("environment", name, _VARIABLES)
+        raise unknown_key("environment", name, _VARIABLES)
     # In the order of _VARIABLES, so that VULCAN_MODEL beats VULCAN_MODEL_NAME wherever they stand.
     return {
         key: _parsed(f"environment: {name}", key, given[name], text=True)
@@ -262,7 +276,7 @@ def _from_environment(environ: Mapping[str, str]) -> Values:
 def _from_command_line(overrides: Mapping[str, object]) -> Values:
     given = {key: value for key, value in overrides.items() if value is not None}
     for key in given.keys() - _SCHEMA.keys():
-        raise _unknown("command line", key, _SCHEMA)
+        raise unknown_key("command line", key, _SCHEMA)
     return {key: _parsed(f"command line: {key}", key, value, text=True) for key, value in given.items()}
 
 
@@ -302,14 +316,28 @@ def _checked(source: str, table: Mapping[str, Any], prefix: str = "") -> Values:
         elif isinstance(value, Mapping) and any(known.startswith(f"{key}.") for known in _SCHEMA):
             values |= _checked(source, value, f"{key}.")
         else:
-            raise _unknown(source, key, _SCHEMA)
+            raise unknown_key(source, key, [*_SCHEMA, KEY])
     return values
 
 
-def _unknown(source: str, key: str, known: Mapping[str, Any]) -> UserError:
-    close = difflib.get_close_matches(key, known, n=1)
-    guess = f"Did you mean {close[0]}? " if close else ""
-    return UserError(f"{source}: unknown key {key}", hint=f"{guess}Allowed: {', '.join(sorted(known))}")
+def _with_recipes(source: str, given: Mapping[str, Any], *, by_repository: bool) -> Values:
+    """The values of a TOML table, flat, with its `[[environment]]` under a key of its own."""
+    values = _checked(source, {key: value for key, value in given.items() if key != KEY})
+    if KEY in given:
+        which = "repository" if by_repository else "user"
+        values[f"{KEY}.{which}"] = parse_recipes(source, given[KEY], by_repository=by_repository)
+    return values
+
+
+def _under_python(values: Values) -> tuple[Recipe, ...]:
+    """All recipes, under the interpreter that the user named for each of them."""
+    recipes = (*values.pop(f"{KEY}.user", ()), *values.pop(f"{KEY}.repository", ()))
+    if not (python := values.get("python", "")):
+        return recipes
+    if not is_python(python):
+        raise UserError(f"python is {python!r}", hint="Allowed: a version such as 3.12, or an absolute path.")
+    paths = dict.fromkeys([".", *(recipe.path for recipe in recipes)])
+    return (*(Recipe(path, python=python, source="your settings") for path in paths), *recipes)
 
 
 # --------------------------------------------------------------------------------------------- repository
@@ -319,17 +347,37 @@ def _from_repository(repository: Path, current: Values, user_file: Path, notes: 
     """What the repository may say, and a note for each value that is looser than the current one."""
     source, table = _repository_table(repository, notes)
     accepted: Values = {}
-    for key, value in _checked(source, table).items():
-        if key.startswith("tests.") or key in _FREE:
+    for key, value in _with_recipes(source, table, by_repository=True).items():
+        if key == "tests.dependencies":
+            _refuse_addresses(f"{source}: {key}", value)
+        if key.startswith(("tests.", f"{KEY}.")) or key in _FREE:
             accepted[key] = value
         elif key not in _NARROWS:
-            allowed = f"It may set {', '.join(_FREE)} and tests.*, and make stricter: {', '.join(_NARROWS)}."
+            allowed = (
+                f"It may set {', '.join(_FREE)}, {KEY} and tests.*, and make stricter: {', '.join(_NARROWS)}."
+            )
             raise UserError(f"{source}: a repository can't set {key}", hint=f"{allowed} Use {user_file}.")
         elif _NARROWS[key](value) >= _NARROWS[key](current[key]):
             accepted[key] = value
         else:
             notes.append(f"{source}: {key} is looser than yours and was ignored")
     return accepted
+
+
+def _refuse_addresses(where: str, lines: tuple[str, ...]) -> None:
+    """A repository may name packages of the index, nothing that makes a machine fetch an address."""
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - few repositories need it
+
+    for line in lines:
+        try:
+            plain = Requirement(line).url is None
+        except (InvalidRequirement, RecursionError):
+            plain = False
+        if not plain:
+            raise UserError(
+                f"{where} holds {line!r}, which is no requirement that an index can answer",
+                hint='Write a name, extras and versions: "pytest-mock>=3". Addresses belong into your own vulcan.toml.',
+            )
 
 
 def _repository_table(repository: Path, notes: list[str]) -> tuple[str, Mapping[str, Any]]:

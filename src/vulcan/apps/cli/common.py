@@ -44,6 +44,7 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--model", help="Model, such as anthropic:claude-sonnet-4-5, dust:AGENT or recorded:PATH."
             ),
+            click.option("--python", help="Interpreter for the project: a version such as 3.12, or a path."),
             click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1."),
             click.option("--max-cost", type=float, help="US dollars over all agents."),
             click.option("--max-credits", type=float, help="Credits of Dust over all agents."),
@@ -62,6 +63,11 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _interpreter(given: str) -> str:
+    """A version as it is, a path as an absolute one: relative to where the person stands."""
+    return os.path.abspath(given) if "/" in given else given  # noqa: PTH100 - a link to an interpreter stays one
+
+
 def overrides_from(options: dict[str, Any]) -> dict[str, object]:
     """Settings from the command line; what was not given is left out."""
     keys = {
@@ -78,6 +84,8 @@ def overrides_from(options: dict[str, Any]) -> dict[str, object]:
     found: dict[str, object] = {
         key: options[name] for name, key in keys.items() if options.get(name) is not None
     }
+    if options.get("python"):
+        found["python"] = _interpreter(options["python"])
     if options.get("release"):
         found["review.release"] = True
     if options.get("unsafe_no_sandbox"):

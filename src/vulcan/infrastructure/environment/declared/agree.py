@@ -10,51 +10,54 @@ from packaging.version import Version
 
 from vulcan.infrastructure.environment.declared.requirement import name_of, parse
 
+Pins = Mapping[str, set[Version]]
+
 
 def agreeing(
-    groups: Mapping[str, list[str]], required: Iterable[str], locked: Iterable[str]
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Groups whose pins contradict neither the lock nor each other, and the names that had to give way.
+    groups: Mapping[str, list[str]], locked: Iterable[str], constraints: Iterable[str]
+) -> tuple[dict[str, list[str]], list[str], list[str]]:
+    """Groups without pins that contradict the lock or each other, for the resolver to choose a version.
 
-    The lock's version goes before a group's; of several pins the newest one that the project allows is taken.
+    Args:
+        groups: requirements by group.
+        locked: what a lock pins; it goes before a group's own pins.
+        constraints: what constraints files pin; they yield to pins that contradict them.
+
+    Returns:
+        The groups, the constraints, and the names of packages whose pins had to give way.
     """
-    known = {name_of(line): line for line in locked if ";" not in line}
-    bounds = {name_of(line): line for line in required if ";" not in line}
-    chosen = {name: str(version) for name, version in _newest(groups, bounds).items()}
+    lock = _pins(locked)
+    asked = _pins([line for lines in groups.values() for line in lines if ";" not in line])
+    limits = _pins(constraints)
+    open_names = {name for name, versions in asked.items() if len(versions | limits.get(name, set())) > 1}
     changed: dict[str, None] = {}
-    result: dict[str, list[str]] = {}
-    for group, lines in groups.items():
-        result[group] = [_agreed(line, known, chosen, changed) for line in lines]
-    return result, list(changed)
+    result = {
+        group: [_agreed(line, lock, open_names, changed) for line in lines] for group, lines in groups.items()
+    }
+    kept = [line for line in constraints if name_of(line) not in open_names or name_of(line) in lock]
+    return result, kept, list(changed)
 
 
-def _agreed(line: str, known: Mapping[str, str], chosen: Mapping[str, str], changed: dict[str, None]) -> str:
+def _agreed(line: str, lock: Pins, open_names: set[str], changed: dict[str, None]) -> str:
     name, parsed = name_of(line), parse(line)
     if parsed is None:
         return line
-    locked = _pin(parse(known.get(name, "")))
-    if locked is not None and not parsed.specifier.contains(locked, prereleases=True):
-        parsed.specifier = SpecifierSet()
-    elif locked is None and name in chosen and _pin(parsed) is not None and not parsed.marker:
-        parsed.specifier = SpecifierSet(f"=={chosen[name]}")
-    if str(parsed) != line:
+    if name in lock:
+        contradicts = any(not parsed.specifier.contains(each, prereleases=True) for each in lock[name])
+    else:
+        contradicts = name in open_names and _pin(parsed) is not None and not parsed.marker
+    if contradicts:
         changed[name] = None
+        parsed.specifier = SpecifierSet()
     return str(parsed)
 
 
-def _newest(groups: Mapping[str, list[str]], bounds: Mapping[str, str]) -> dict[str, Version]:
-    """The newest allowed version of each package that groups pin to different ones."""
-    pins: dict[str, set[Version]] = {}
-    for line in (line for lines in groups.values() for line in lines if "==" in line and ";" not in line):
-        pinned = _pin(parse(line))
+def _pins(lines: Iterable[str]) -> dict[str, set[Version]]:
+    found: dict[str, set[Version]] = {}
+    for line in lines:
+        pinned = _pin(parse(line)) if "==" in line else None
         if pinned is not None:
-            pins.setdefault(name_of(line), set()).add(pinned)
-    found = {}
-    for name, versions in pins.items():
-        bound = parse(bounds.get(name, ""))
-        allowed = [v for v in versions if bound is None or bound.specifier.contains(v, prereleases=True)]
-        if len(versions) > 1:
-            found[name] = max(allowed or versions)
+            found.setdefault(name_of(line), set()).add(pinned)
     return found
 
 

@@ -19,6 +19,7 @@ UNKNOWN = "$?"
 """What stands for words that are known only when the command runs."""
 Words = Sequence[str]
 
+_QUOTING = re.compile(r"""["'\\#]""")
 _ENVIRONMENT = re.compile(r"^[A-Za-z_]\w*=")
 _SPLIT = re.compile(r"&&|\|\||;|(?<![>&])\||\n")
 _PYTHON = re.compile(r"^(?:.*/)?python[\d.]*$|^\{envpython\}$|^py$")
@@ -142,6 +143,9 @@ def split(text: str) -> Iterator[list[str]]:
     """The commands of a shell text as words, without comments; what can't be read is split at spaces."""
     for part in _SPLIT.split(re.sub(r"\\\r?\n", " ", text)):
         if not part.strip() or len(part) > MAX_COMMAND:
+            continue
+        if not _QUOTING.search(part):
+            yield part.split()
             continue
         try:
             words = shlex.split(part, comments=True)

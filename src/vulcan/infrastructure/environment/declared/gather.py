@@ -14,7 +14,6 @@ from vulcan.infrastructure.environment.declared.model import (
     TEST_GROUPS,
     Declared,
     Draft,
-    is_project,
     is_quiet,
 )
 from vulcan.infrastructure.environment.declared.nox import read_nox
@@ -41,6 +40,8 @@ from vulcan.infrastructure.environment.declared.tox import read_tox
 from vulcan.infrastructure.environment.declared.tree import Tree
 from vulcan.infrastructure.environment.declared.workflows import read_workflows
 
+IF_NOT_BUILT = "members that need a compiler"
+"""The group of those projects of the tree whose wheel an index may have, should the tree's own not build."""
 BY_ADDRESS = "dependencies by address"
 """The group of the project's own requirements that name an address: an index may not have them."""
 
@@ -70,6 +71,8 @@ class _Projects:
     def __init__(self, draft: Draft, root: Project, lock: Lock, members: Iterable[str]) -> None:
         self._draft, self._root = draft, root
         self._known: dict[str, Project] = {normal(root.name): root} if root.name else {}
+        self._by_folder: dict[str, Project] = {}
+        self._if_not_built: dict[str, None] = {}
         self._virtual = {folder for name, folder in lock.members.items() if name in lock.virtual}
         self.root = root
         for folder in members:
@@ -87,8 +90,8 @@ class _Projects:
     def take(self) -> None:
         """Add the requirements of the root and of all members to the draft, and put members where they are meant."""
         self._take(self._root, "")
-        taken = {"."}
-        while left := [project for project in self._known.values() if project.folder not in taken]:
+        taken: set[str] = set()
+        while left := [each for folder, each in self._by_folder.items() if folder not in taken]:
             taken |= {project.folder for project in left}
             for project in left:
                 read_member_requirements(self._draft, project.folder)
@@ -101,6 +104,8 @@ class _Projects:
             lines[:] = self._expand(lines)
             if name.startswith("CI job"):  # other versions there are for one run of many
                 lines[:] = [line for line in lines if name_of(line) not in own]
+        if self._if_not_built:
+            self._draft.groups[IF_NOT_BUILT] = list(self._if_not_built)
         self._draft.constraints = [c for c in self._draft.constraints if name_of(c) not in self._known]
 
     def others(self) -> list[str]:
@@ -126,18 +131,19 @@ class _Projects:
         return [name for name in wanted if not self._root.lines_of(name)]
 
     def _meet(self, folder: str, name: str = "") -> None:
-        if folder == "." or not is_project(self._draft.tree, folder):
-            return
-        project = next((each for each in self._known.values() if each.folder == folder), None)
-        project = project or read_project(self._draft.tree, folder)
-        for each in (project.name, name):
-            if each:
+        """Get to know a project of the tree by its own name and others' for it, with those that it depends on."""
+        queue = [(folder, name)]
+        while queue:
+            folder, name = queue.pop(0)
+            self._draft.want_editable(folder)
+            if folder not in self._draft.editable:
+                continue
+            project = self._by_folder.get(folder)
+            if project is None:
+                project = self._by_folder[folder] = read_project(self._draft.tree, folder)
+                queue += [(other, called) for called, other in project.folders.items()]
+            for each in filter(None, (project.name, name)):
                 self._known.setdefault(normal(each), project)
-        self._known.setdefault(f"./{folder}", project)
-        self._draft.editable.setdefault(folder, set())
-        for other_name, other in project.folders.items():
-            if not any(each.folder == other for each in self._known.values()):
-                self._meet(other, other_name)
 
     def _take(self, project: Project, prefix: str) -> None:
         draft = self._draft
@@ -184,6 +190,8 @@ class _Projects:
             if project is None:
                 found[line] = None
                 continue
+            if project.needs_compiler and project.folder != ".":
+                self._if_not_built[line] = None
             parsed = parse(line)
             for extra in sorted(parsed.extras) if parsed else []:
                 if (project.folder, extra) not in seen:
@@ -205,17 +213,15 @@ def _declared(draft: Draft, projects: _Projects, lock: Lock, python: str) -> Dec
         draft.tree.note(f"Python {python} is asked for, but the project requires {requires}")
         python = ""
     known = {name_of(line) for line in lock.constraints}
-    constraints = [*lock.constraints, *(line for line in draft.constraints if name_of(line) not in known)]
-    groups, changed = agreeing(draft.groups, draft.required, constraints)
+    limits = [line for line in draft.constraints if name_of(line) not in known]
+    groups, limits, changed = agreeing(draft.groups, lock.constraints, limits)
     if changed:
-        draft.tree.note(
-            f"pinned differently in several places, and taken by the lock or the newest: {', '.join(changed)}"
-        )
+        draft.tree.note(f"pinned differently in several places, so not by each of them: {', '.join(changed)}")
     return Declared(
         required=tuple(draft.required),
         build=tuple(draft.cleaned(projects.root.build, "build-system")) if projects.root.build else (),
         groups={name: tuple(lines) for name, lines in groups.items() if lines},
-        constraints=tuple(dict.fromkeys(constraints)),
+        constraints=tuple(dict.fromkeys([*lock.constraints, *limits])),
         editable=tuple(projects.others()),
         installable=projects.installable,
         extras=tuple(projects.unknown_extras()),

@@ -13,6 +13,10 @@ DEFAULT_BUILD = ("setuptools>=68", "wheel")
 TEST_GROUPS = ("test", "tests", "testing", "dev", "develop", "development")
 MAX_REQUIREMENTS = 5_000
 MAX_COMMANDS = 20_000
+MAX_LABEL = 100
+MAX_FOLDERS = 200
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
+_PLACE = re.compile(r"\.|(?!-)[\w.+-]{1,200}(?:/[\w.+-]{1,200})*", re.ASCII)
 _TEST_WORDS = frozenset({"test", "tests", "testing", "unittest", "unittests"})
 _QUIET = re.compile(
     r"(?:^|[-_.:/\s])(?:docs?|documentation|sphinx|mkdocs|lint\w*|style|format\w*|flake8|ruff|black|isort|mypy|pyright|"
@@ -86,6 +90,7 @@ class Draft:
 
     def add(self, group: str, lines: Iterable[str]) -> None:
         """Add requirements to a group; what can't be installed as data is left out with a note."""
+        group = " ".join(group.split())[:MAX_LABEL]
         into = self.groups.setdefault(group, [])
         into += [line for line in self.cleaned(lines, group) if line not in into]
 
@@ -108,10 +113,11 @@ class Draft:
 
     def want_editable(self, folder: str, extras: Iterable[str] = ()) -> None:
         """Ask for a project of the tree: the root's extras, or another folder in editable form."""
+        names = [name for name in extras if _NAME.fullmatch(name)]
         if folder == ".":
-            self.extras.update(map(normal, extras))
-        elif is_project(self.tree, folder):
-            self.editable.setdefault(folder, set()).update(extras)
+            self.extras.update(map(normal, names))
+        elif is_project(self.tree, folder) and (folder in self.editable or len(self.editable) < MAX_FOLDERS):
+            self.editable.setdefault(folder, set()).update(names)
 
     def wants_extra(self, name: str) -> bool:
         """Whether an extra is for tests, by its name or because something that runs tests asks for it."""
@@ -129,8 +135,10 @@ class Draft:
 
 
 def is_project(tree: Tree, folder: str) -> bool:
-    """Whether a folder holds something that can be built."""
-    return any(tree.is_file(f"{folder}/{name}") for name in ("pyproject.toml", "setup.py", "setup.cfg"))
+    """Whether a folder holds something that can be built, and has a name that no tool takes for anything else."""
+    return _PLACE.fullmatch(folder) is not None and any(
+        tree.is_file(f"{folder}/{name}") for name in ("pyproject.toml", "setup.py", "setup.cfg")
+    )
 
 
 def is_test_name(name: str) -> bool:

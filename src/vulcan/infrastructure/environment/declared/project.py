@@ -15,6 +15,10 @@ from vulcan.infrastructure.environment.declared.requirement import normal, valid
 from vulcan.infrastructure.environment.declared.tree import Tree, at, inside, table, text_of, texts
 
 MAX_DEPTH = 10
+_COMPILES = re.compile(
+    r"(?:maturin|setuptools[-_]rust|scikit[-_]build|meson|cython|cffi|pybind11|nanobind|cmake|numpy)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -40,6 +44,11 @@ class Project:
     folders: dict[str, str] = field(default_factory=dict)
     installable: bool = False
     extras_known: bool = False
+
+    @property
+    def needs_compiler(self) -> bool:
+        """Whether its build compiles: Rust, C or C++, by the tools that it asks for."""
+        return any(_COMPILES.match(line) for line in self.build)
 
     def lines_of(self, name: str) -> list[str]:
         """The requirements of an extra, whichever way its name is written."""

@@ -29,7 +29,9 @@ FOLDERS = (
     "test/units",
 )
 MAX_FILES = 200
+MAX_INCLUDED = 60
 _OPTION = re.compile(r"^(-[rce]|--(?:requirement|constraint|editable))(?:\s+|=|(?=[^\s=-]))(.+)$")
+_INDEX = re.compile(r"^(?:-i|-f|--(?:extra-)?index-url|--find-links)\b")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
 _PIN = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*[\w.!+-]+\s*(?:;.*)?$")
 
@@ -93,7 +95,7 @@ def _usual(draft: Draft, root: str, folders: Iterable[str]) -> list[str]:
 
 
 def _read(draft: Draft, path: str, into: _Lines, *, constraint: bool) -> _Lines | None:
-    if path in into.seen or len(into.seen) > MAX_FILES:
+    if path in into.seen or len(into.seen) > MAX_INCLUDED:
         return into
     into.seen.add(path)
     text = draft.tree.text(path)
@@ -113,7 +115,9 @@ def _line(draft: Draft, line: str, path: str, into: _Lines, *, constraint: bool)
     line = _COMMENT.sub("", line)
     option = _OPTION.match(line)
     if option is None:
-        if line and not line.startswith("-"):
+        if _INDEX.match(line):
+            draft.tree.note(f"{path} names an index of its own; only the indexes of your settings are asked")
+        elif line and not line.startswith("-"):
             _requirement(draft, line, path, into, constraint=constraint)
         return
     kind, value = option[1].lstrip("-")[0], option[2].strip().strip("\"'")

@@ -8,10 +8,11 @@ from typing import Any
 
 from vulcan.infrastructure.environment.declared.commands import MAX_COMMAND, Found, Reader, pip_argument
 from vulcan.infrastructure.environment.declared.model import Draft, is_quiet, is_special, is_test_name
-from vulcan.infrastructure.environment.declared.requirement import parse
+from vulcan.infrastructure.environment.declared.requirement import name_of, parse
 from vulcan.infrastructure.environment.declared.tree import Tree, at, inside, table, text_of, texts
 
 MAX_LINES = 500
+MAX_REFERENCES = 60
 MAX_ENVIRONMENTS = 200
 _REFERENCE = re.compile(r"\{\[([^\]\s]+)\]([\w_]+)\}")
 _FACTOR = re.compile(r"^([\w!.{},\s-]+?):\s+(.*)$")
@@ -83,6 +84,10 @@ def _environment(
 ) -> None:
     found = Found()
     _dependencies(_lines(section.get("deps"), sections, base), found)
+    if section is not base:
+        found.requirements = _without_other_plugins(
+            found.requirements, _lines(base.get("deps"), sections, base)
+        )
     commands = [
         *_commands(section.get("commands_pre"), sections),
         *_commands(section.get("commands"), sections),
@@ -93,6 +98,16 @@ def _environment(
     found.extras |= set(_names(section.get("extras"), sections, base))
     found.groups |= set(_names(section.get("dependency_groups"), sections, base))
     found.give(draft, where)
+
+
+def _without_other_plugins(lines: list[str], usual: list[str]) -> list[str]:
+    """Requirements without plugins of pytest that the ordinary run does not have: being there, they change it."""
+    known = {name_of(line) for line in usual}
+    return [
+        line
+        for line in lines
+        if not known or name_of(line) in known or not name_of(line).startswith("pytest-")
+    ]
 
 
 def _dependencies(lines: list[str], found: Found) -> None:
@@ -124,7 +139,7 @@ def _lines(
             continue
         if reference is None:
             found += filter(None, [_unfactored(line)])
-        elif reference[0] == _unfactored(line) and reference[0] not in seen:
+        elif reference[0] == _unfactored(line) and reference[0] not in seen and len(seen) < MAX_REFERENCES:
             seen.add(reference[0])
             found += _lines(_referred(reference, sections, base), sections, base, seen)
     return found
@@ -156,7 +171,7 @@ def _commands(value: Any, sections: dict[str, Section], seen: set[str] | None = 
     for line in text_of(value).replace("\\\n", " ").splitlines()[:MAX_LINES]:
         line = line.strip()  # noqa: PLW2901 - the line as it counts
         reference = _REFERENCE.search(line) if len(line) <= MAX_COMMAND else None
-        if reference and reference[0] not in seen and len(lines) <= MAX_LINES:
+        if reference and reference[0] not in seen and len(seen) < MAX_REFERENCES:
             seen.add(reference[0])
             lines += _commands(table(sections.get(reference[1])).get(reference[2]), sections, seen)
         elif match := _FACTOR.match(line[:MAX_COMMAND]):

@@ -13,10 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from vulcan.infrastructure.environment.declared.yaml_text import load_yaml
+
 MAX_FILE = 2 * 1024**2
 MAX_LOCK = 16 * 1024**2
 MAX_CODE = 256 * 1024
-"""How much of a program or a workflow is parsed: its syntax tree is a hundred times as large."""
+"""How much of a program is parsed: its syntax tree is a hundred times as large."""
 MAX_TOTAL = 64 * 1024**2
 MAX_NAMES = 5_000
 MAX_NOTES = 60
@@ -88,14 +90,12 @@ class Tree:
 
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file as a mapping whose leaves are texts; empty, with a note, if it can't be one."""
-        import yaml  # noqa: PLC0415 - only projects with workflows need it
-
-        text = self.text(path, MAX_CODE)
+        text = self.text(path)
         if text is None:
             return {}
         try:
-            return table(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - it makes texts, lists and mappings only
-        except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+            return table(load_yaml(text))
+        except ValueError as error:
             self.note(f"{path} can't be read: {_reason(error)}")
             return {}
 
