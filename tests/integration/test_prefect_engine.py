@@ -134,7 +134,7 @@ async def test_a_stage_that_raises_is_seen_as_failed(
     async def break_down(now: Job) -> Sequence[Event]:
         raise VulcanError("the disk is full")
 
-    pipeline.acts = {Stage.ANALYZE: [break_down]}
+    pipeline.acts = {Stage.PREPARE: [break_down]}
     with pytest.raises(VulcanError, match="the disk is full"):
         await PrefectEngine(pipeline, api_url=prefect_api_url).run(job)
 
@@ -148,7 +148,7 @@ async def test_a_stage_that_raises_is_seen_as_failed(
 @pytest.mark.prefect
 @unclosed
 async def test_a_waiting_job_ends_its_flow(pipeline: LogPipeline, job: str, prefect_api_url: str) -> None:
-    pipeline.acts = {Stage.ANALYZE: [yields(ApprovalRequested("merge", "c", "digest"))]}
+    pipeline.acts = {Stage.PREPARE: [yields(ApprovalRequested("merge", "c", "digest"))]}
 
     await PrefectEngine(pipeline, api_url=prefect_api_url).run(job)
 
@@ -170,7 +170,7 @@ async def test_the_process_keeps_its_own_logging_and_its_own_sigterm(
 
     def own(number: int, frame: object) -> None: ...
 
-    pipeline.acts = {Stage.ANALYZE: [look]}
+    pipeline.acts = {Stage.PREPARE: [look]}
     handlers = logging.getLogger().handlers[:]
     before = signal.signal(signal.SIGTERM, own)
     try:

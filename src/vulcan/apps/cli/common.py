@@ -62,6 +62,15 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def blind_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option of commands that start jobs."""
+    return click.option(
+        "--blind",
+        is_flag=True,
+        help="Go on where too little of the project's tests can be seen; nothing is proven then.",
+    )(function)
+
+
 def overrides_from(options: dict[str, Any]) -> dict[str, object]:
     """Settings from the command line; what was not given is left out."""
     keys = {
