@@ -21,6 +21,11 @@ except ImportError:  # the box's own Python may be older than ours
 
 VALUED = re.compile(r"--[\w-]+|-[cknmopWr]")
 """Options whose next word is, or may be, their value."""
+FLAGS = re.compile(
+    r"--(no-.*|.*-?(strict|modules|branch|append|benchmark-skip)|strict-.*|showlocals|exitfirst|quiet|verbose|lf|ff|nf|sw"
+    r"|last-failed|failed-first|new-first|stepwise|doctest-continue-on-failure|pyargs|full-trace|collect-only)"
+)
+"""Long options that take no value."""
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 SKIPPED_FOLDERS = ("*.egg", ".*", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}")
 TEST_FILES = ("test_*.py", "*_test.py", "test.py", "tests.py")
@@ -96,7 +101,7 @@ def named_paths(given):
     return [
         word.split("::")[0]
         for last, word in zip(before, given, strict=True)
-        if not (word.startswith("-") or VALUED.fullmatch(last))
+        if not word.startswith("-") and (FLAGS.fullmatch(last) or not VALUED.fullmatch(last))
     ]
 
 
@@ -238,25 +243,26 @@ def parse(root, path):
 def importing(request):
     """Test files that import a module of `paths`, or a name that a package above it takes from it."""
     root = request["head"]
-    exact, within = set(), set()
+    exact, within, passed = set(), set(), set()
     for path in request["paths"]:
         for name, start in module_names(root, path) if path.endswith(".py") else ():
             exact.add(name)
             within |= {name + "."} if path.endswith("/__init__.py") else set()
             for package in packages_above(name):
                 names = passed_on(root, start, package, name)
-                exact |= names
+                passed |= names
                 within |= {package + "."} if package + ".*" in names else set()
-    return [path for path in request["tests"] if meets(imports_of(parse(root, path)), exact, tuple(within))]
+    wanted = exact | passed, tuple(within), passed
+    return [path for path in request["tests"] if meets(imports_of(parse(root, path)), *wanted)]
 
 
-def meets(found, exact, within):
-    """Whether an import is one that is looked for, or a star import of where one is."""
+def meets(found, exact, within, passed):
+    """Whether an import is one that is looked for, or a star import of a package that passes one on."""
     stars = tuple(name[:-1] for name in found if name.endswith(".*"))
     return bool(
         found & exact
         or (within and any(name.startswith(within) for name in found))
-        or (stars and any(name.startswith(stars) for name in exact))
+        or (stars and any(name.startswith(stars) for name in passed))
     )
 
 
