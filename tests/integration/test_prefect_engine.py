@@ -116,14 +116,15 @@ async def test_a_failed_stage_is_seen_as_failed_and_the_next_attempt_is_a_new_fl
 
     await engine.run(job)
     assert await shown.flows() == [(job, "FAILED", "generate: no answer")]
-    assert set(await shown.tasks(2)) == {
+    assert set(await shown.tasks(3)) == {
+        ("prepare/1", "COMPLETED", "next: analyze"),
         ("analyze/1", "COMPLETED", "next: generate"),
         ("generate/1", "FAILED", "generate: no answer"),
     }
 
     await engine.run(job)
     assert [state for _, state, _ in await shown.flows()] == ["FAILED", "COMPLETED"]
-    assert len(await shown.tasks(6)) == 6
+    assert len(await shown.tasks(7)) == 7
 
 
 @pytest.mark.prefect
@@ -154,7 +155,7 @@ async def test_a_waiting_job_ends_its_flow(pipeline: LogPipeline, job: str, pref
 
     shown, words = Shown(prefect_api_url, job), "waits for approval: merge of c"
     assert await shown.flows() == [(job, "COMPLETED", words)]
-    assert await shown.tasks(1) == [("analyze/1", "COMPLETED", words)]
+    assert await shown.tasks(1) == [("prepare/1", "COMPLETED", words)]
 
 
 @pytest.mark.prefect

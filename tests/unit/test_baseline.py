@@ -119,6 +119,9 @@ def test_a_project_of_another_language_needs_a_command(manifest: str) -> None:
     assert before.hint == COMMAND_HINT
     assert not look(nothing, (manifest, "pyproject.toml"), Recipe()).blind
     assert not look(nothing, ("docs/package.json", "calc.py"), Recipe()).blind
+    assert "Go files" in look(nothing, ("Makefile", "main.go", "util.c"), Recipe()).blind
+    assert not look(nothing, ("README.md",), Recipe()).blind
+    assert not look(nothing, ("main.go", "calc.py"), Recipe()).blind
     command = Recipe(command="npm test", report=ReportForm.TAP)
     assert not look(Baseline(run(result("adds"))), (manifest,), command).blind
     assert look(Baseline(run(note="npm: not found")), (manifest,), command).blind

@@ -106,6 +106,8 @@ def test_functions_and_methods_are_counted_as_pytest_collects_them(tmp_path: Pat
         {"tox.ini": "[pytest]\npython_functions = check_*\n", "test_a.py": ONE + "def check_x(): pass\n"},
         {"pytest.ini": "[pytest]\npython_classes = Check\n", "test_a.py": "class CheckX:\n    def test_a(self): pass\n"},
         {"conftest.py": 'collect_ignore = ["test_a.py", "old"]\n', "test_a.py": ONE, "old/test_c.py": ONE, "test_b.py": ONE},
+        {"tests/conftest.py": "import sys\ncollect_ignore = []\nif sys:\n    collect_ignore.append('test_a.py')\n", "tests/test_a.py": ONE, "test_a.py": ONE},
+        {"tests/conftest.py": "collect_ignore_glob = ['old_*']\n", "tests/old_x/test_a.py": ONE, "tests/test_b.py": ONE},
         {"pytest.ini": "[pytest]\naddopts = -p no:x --strict-markers tests/unit\n", "tests/unit/test_a.py": ONE, "tests/test_b.py": ONE},
         {"pytest.ini": "[pytest]\nnorecursedirs = slow\n", "slow/test_a.py": ONE, "test_b.py": ONE},
         {"README.md": "none\n"},

@@ -58,7 +58,7 @@ from vulcan.domain.generation import ChangeKind, CodeArtifact, CodeGeneration, C
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, fold
 from vulcan.domain.policy import approval_digest
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
-from vulcan.domain.testing import CodeTesting, TestCoverage, TestReport, TestRun
+from vulcan.domain.testing import CodeTesting, Outcome, TestCoverage, TestReport, TestResult, TestRun
 
 # ------------------------------------------------------------------------------------------ events at hand
 
@@ -304,6 +304,23 @@ def test_an_empty_log_waits_for_a_request() -> None:
 )
 def test_the_straight_way(log: tuple[Event, ...], expected: object) -> None:
     assert next_after(*log) == expected
+
+
+def test_the_log_holds_the_base_run_once() -> None:
+    before = BaseTestsRun(Baseline(TestRun((TestResult("t.py::t", Outcome.PASSED),), 0)))
+    report = job_after(*START, before, *TESTED[2:], run()).report
+    assert report
+    assert report.base == before.baseline.run
+    old = job_after(*TESTED, run()).report
+    assert old
+    assert old.base == EMPTY_RUN
+
+
+def test_a_log_from_before_the_look_goes_on_where_it_was() -> None:
+    assert next_after(*ANALYZED, WorkStarted(WORKER, 2)) is Stage.GENERATE
+    assert next_after(*TESTED, SEEN) is Stage.RUN_TESTS
+    assert job_after(*START).started
+    assert not job_after(*START, *NOT_STARTED).started
 
 
 def test_questions_wait_for_an_answer_which_is_analysed() -> None:

@@ -492,6 +492,12 @@ def _tests_generated(job: Job, event: TestsGenerated, at: float) -> Changes:
     return changes | {"due": Stage.RUN_TESTS, "findings": ()}
 
 
+def _tests_run(job: Job, event: TestsRun, at: float) -> Changes:
+    del at
+    report = event.report if job.baseline is None else replace(event.report, base=job.baseline.run)
+    return {"report": report, "due": Stage.JUDGE}
+
+
 def _judged(job: Job, event: EvidenceJudged, at: float) -> Changes:
     del at
     verdict = event.verdict
@@ -614,7 +620,7 @@ _HANDLERS: dict[type[Event], Callable[[Job, Any, float], Changes]] = {
     CodeGenerated: _generated,
     CodeValidated: _validated,
     TestsGenerated: _tests_generated,
-    TestsRun: lambda _job, event, _at: {"report": event.report, "due": Stage.JUDGE},
+    TestsRun: _tests_run,
     EvidenceJudged: _judged,
     EffectIntended: lambda job, event, _at: {"effects_intended": job.effects_intended | {event.key}},
     EffectDone: lambda job, event, _at: {

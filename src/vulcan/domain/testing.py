@@ -154,7 +154,7 @@ class TestReport:
     """Everything that `run_tests` saw, in clean checkouts.
 
     Attributes:
-        base: existing tests on the base commit.
+        base: existing tests on the base commit; left out of the log where the job's baseline holds the run.
         existing: the base commit's tests laid over the change.
         new: the new tests on the change.
         red_green: one entry a new test.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from vulcan.application.commits import request_of
 from vulcan.application.joblog import JobLog
@@ -30,6 +32,21 @@ FOREIGN = frozenset(
         "mix.exs",
     }
 )
+SOURCES = {
+    ".js": "JavaScript",
+    ".ts": "TypeScript",
+    ".go": "Go",
+    ".rs": "Rust",
+    ".java": "Java",
+    ".kt": "Kotlin",
+    ".rb": "Ruby",
+    ".php": "PHP",
+    ".c": "C",
+    ".cc": "C++",
+    ".cpp": "C++",
+    ".cs": "C#",
+    ".swift": "Swift",
+}
 PYTHON = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "tox.ini"})
 
 COMMAND_HINT = 'Say how its tests are run: [[environment]] command = "..." in vulcan.toml.'
@@ -90,9 +107,15 @@ def look(baseline: Baseline, files: Sequence[str], recipe: Recipe) -> Baseline:
 
 
 def _foreign(files: Sequence[str]) -> str:
-    """What names a project of another language in the root, where nothing there names one of Python."""
+    """What shows that a project is of another language: what its root names, or its files."""
     root = {path for path in files if "/" not in path}
-    return "" if root & PYTHON else min(root & FOREIGN, default="")
+    if root & PYTHON:
+        return ""
+    if named := root & FOREIGN:
+        return min(named)
+    suffixes = Counter(PurePosixPath(path).suffix for path in files)
+    known = [(count, SOURCES[suffix]) for suffix, count in suffixes.items() if suffix in SOURCES]
+    return f"{max(known)[1]} files" if known and not suffixes[".py"] else ""
 
 
 def _hint(run: TestRun) -> str:

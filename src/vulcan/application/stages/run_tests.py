@@ -73,7 +73,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
     async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
         environment = checkout.environment.digest
     report = TestReport(
-        base=base_run,
+        base=base_run if job.baseline is None else TestRun((), base_run.exit_code),
         existing=existing,
         new=new.run,
         red_green=red_green,

@@ -121,6 +121,8 @@ def _detail(case: Case, unseen: str) -> str:
         parts.insert(0, f"not seen: {unseen}")
     if base.reused:
         parts.append("the base run is that of an earlier job on the same files")
+    if case.report.existing.reused:
+        parts.append("the run on the change is one of before on the same files")
     return "; ".join(parts)
 
 

@@ -137,8 +137,12 @@ class Rules:
         self.classes = options.get("python_classes") or ["Test"]
         self.functions = options.get("python_functions") or ["test"]
         self.folders = options.get("norecursedirs") or SKIPPED_FOLDERS
-        paths, self.patterns = left_out
-        self.paths = {os.path.normpath(p) for p in paths}
+        self.paths, self.patterns = set(), set()
+        self.leave_out(*left_out)
+
+    def leave_out(self, paths, patterns):
+        self.paths |= {os.path.normpath(path) for path in paths}
+        self.patterns |= set(patterns)
 
     def leaves_out(self, path):
         """Whether options or a conftest leave a file or folder out."""
@@ -162,7 +166,7 @@ def test_files(root, starts, rules):
             continue
         for folder, folders, files in os.walk(os.path.join(root, start)):
             where = os.path.normpath(os.path.relpath(folder, root))
-            rules.paths |= collect_ignore(root, where)
+            rules.leave_out(*left_out_by(root, where))
             folders[:] = sorted(d for d in folders if is_searched(folder, where, d, rules))
             for path in sorted(os.path.normpath(os.path.join(where, name)) for name in files):
                 full = os.path.join(root, path)
@@ -178,15 +182,16 @@ def is_searched(folder, where, name, rules):
     return not (skipped or foreign or rules.leaves_out(path))
 
 
-def collect_ignore(root, where):
-    """What a conftest's literal `collect_ignore` names."""
-    found = set()
-    for node in parse(root, os.path.join(where, "conftest.py")).body:
-        names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
-        if "collect_ignore" in names and isinstance(node.value, (ast.List, ast.Tuple)):
-            values = [e.value for e in node.value.elts if isinstance(e, ast.Constant)]
-            found |= {os.path.normpath(os.path.join(where, v)) for v in values if isinstance(v, str)}
-    return found
+def left_out_by(root, where):
+    """Paths and patterns that a conftest may leave out, whatever that depends on."""
+    found = {"collect_ignore": set(), "collect_ignore_glob": set()}
+    for node in ast.walk(parse(root, os.path.join(where, "conftest.py"))):
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr)):
+            inner = list(ast.walk(node))
+            strings = [n.value for n in inner if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+            for name in {n.id for n in inner if isinstance(n, ast.Name)} & set(found):
+                found[name] |= {os.path.normpath(os.path.join(where, text)) for text in strings}
+    return found["collect_ignore"], found["collect_ignore_glob"]
 
 
 def count_tests(tree, rules):
