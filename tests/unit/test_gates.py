@@ -170,6 +170,8 @@ BROKEN_FIXTURES = run(*(result(f"tests/test_a.py::test_{n}", ERROR, FIXTURE) for
         ({"base": run(result(OLD), note="timed out")}, "timed out"),
         ({"base": run(result(OLD, FAILED, "E   assert 1 == 2"))}, "assert 1 == 2"),
         ({"unseen": ("tests/test_b.py",)}, "tests/test_b.py"),
+        ({"base": run(), "baseline": Baseline(run(result(OLD)))}, "None of the existing tests"),
+        ({"base": run(), "baseline": Baseline(run(), TestEstimate(3))}, "None of the existing tests"),
         ({"baseline": Baseline(run(result(OLD)), blind="sees 1 of about 90 tests")}, "1 of about 90"),
     ],
 )

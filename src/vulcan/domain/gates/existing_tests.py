@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vulcan.domain.baseline import Baseline, first_cause, same_cause
+from vulcan.domain.baseline import Baseline, exists, first_cause, same_cause
 from vulcan.domain.evidence import Finding, GateResult, Owner
 from vulcan.domain.gates.case import Case
 from vulcan.domain.testing import Outcome, TestResult, without_parameters
@@ -82,7 +82,7 @@ def _unseen(case: Case) -> str:
         return f"Vulcan {before.blind}. {before.hint}".rstrip()
     if base.note:
         return f"On the base commit the existing tests could not be run: {base.note}"
-    if base.results and Outcome.PASSED not in base.counts:
+    if exists(before.run, before.estimate) and Outcome.PASSED not in base.counts:
         return f"None of the existing tests passes on the base commit: {first_cause(base)}"
     if case.report.unseen:
         return (
