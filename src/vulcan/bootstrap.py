@@ -351,7 +351,14 @@ class Vulcan:
         return WorkerProcesses(self.store, is_alive, folder, options, self.environ)
 
     def talk(
-        self, conversation: str, repository: Path, options: Sequence[str], by: str, *, ask: bool = True
+        self,
+        conversation: str,
+        repository: Path,
+        options: Sequence[str],
+        by: str,
+        *,
+        ask: bool = True,
+        blind: bool = False,
     ) -> Talk:
         """Open a conversation about a repository; `options` go to the processes that work on its jobs."""
         from vulcan.application.converse.log import ConversationLog
@@ -364,7 +371,7 @@ class Vulcan:
 
         def order(instruction: str) -> Order:
             chosen = (settings.model.name, settings.budget, settings.review)
-            return Order(instruction, repository, *chosen, by=by, ask=ask)
+            return Order(instruction, repository, *chosen, by=by, ask=ask, blind=blind)
 
         services = TalkServices(
             desk=self.desk,
@@ -514,6 +521,7 @@ class Project:
     @cached_property
     def services(self) -> Services:
         """Adapters for the stages."""
+        from vulcan.infrastructure.store.runs import FileKeptRuns
         from vulcan.infrastructure.testing.inspector import Inspector
         from vulcan.infrastructure.testing.pytest_runner import PytestRunner
         from vulcan.infrastructure.testing.static import PythonChecks
@@ -534,6 +542,7 @@ class Project:
             runner=PytestRunner(*inside),
             inspector=Inspector(*inside),
             static=PythonChecks(*inside),
+            runs=FileKeptRuns(settings.state_dir / "runs"),
             tests=TestSettings(settings.tests.timeout, settings.tests.test_timeout, settings.tests.arguments),
             limits=settings.sandbox.limits,
         )

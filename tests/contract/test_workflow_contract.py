@@ -20,6 +20,7 @@ from vulcan.domain.events import (
     CodeValidated,
     Event,
     JobCancelled,
+    JobFinished,
     JobOutcome,
     JobPaused,
     Stage,
@@ -96,6 +97,17 @@ async def test_an_ended_job_is_left_alone(engine: WorkflowEngine, pipeline: LogP
     assert pipeline.count("job", WorkStarted) == 0
 
 
+async def test_a_job_that_is_not_started_ends_before_anything_else_is_run(
+    engine: WorkflowEngine, pipeline: LogPipeline
+) -> None:
+    pipeline.acts = {Stage.PREPARE: [yields(JobFinished(JobOutcome.NOT_STARTED, "sees 0 of about 9 tests"))]}
+
+    await engine.run("job")
+
+    assert pipeline.next("job") == Ended(JobOutcome.NOT_STARTED)
+    assert pipeline.stages("job") == [Stage.PREPARE]
+
+
 async def test_a_waiting_job_comes_back_and_goes_on_when_it_is_called_again(
     engine: WorkflowEngine, pipeline: LogPipeline
 ) -> None:
@@ -111,7 +123,7 @@ async def test_a_waiting_job_comes_back_and_goes_on_when_it_is_called_again(
     pipeline.append("job", ApprovalGranted("digest", "ada"))
     await engine.run("job")
     assert pipeline.next("job") == Ended(JobOutcome.DONE)
-    assert pipeline.stages("job") == [*STRAIGHT[:3], *STRAIGHT[2:]]
+    assert pipeline.stages("job") == [*STRAIGHT[:4], *STRAIGHT[3:]]
 
 
 async def test_a_failed_stage_is_run_again_by_the_next_call(
@@ -124,7 +136,7 @@ async def test_a_failed_stage_is_run_again_by_the_next_call(
 
     await engine.run("job")
     assert pipeline.next("job") == Ended(JobOutcome.DONE)
-    assert pipeline.stages("job") == [Stage.ANALYZE, Stage.GENERATE, *STRAIGHT[1:]]
+    assert pipeline.stages("job") == [*STRAIGHT[:3], *STRAIGHT[2:]]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +151,7 @@ async def test_what_a_stage_raises_comes_through_as_it_is(
         await engine.run("job")
 
     assert raised.value is error
-    assert pipeline.stages("job") == [Stage.ANALYZE, Stage.GENERATE]
+    assert pipeline.stages("job") == STRAIGHT[:3]
     await engine.run("job")
     assert pipeline.next("job") == Ended(JobOutcome.DONE)
 
@@ -173,7 +185,7 @@ async def test_cancelling_pauses_the_job(engine: WorkflowEngine, pipeline: LogPi
     assert isinstance(pipeline.next("job"), Waiting)
     await engine.run("job")
     assert pipeline.next("job") == Ended(JobOutcome.DONE)
-    assert pipeline.stages("job") == [Stage.ANALYZE, Stage.GENERATE, *STRAIGHT[1:]]
+    assert pipeline.stages("job") == [*STRAIGHT[:3], *STRAIGHT[2:]]
 
 
 async def test_an_interrupt_pauses_the_job(engine: WorkflowEngine, pipeline: LogPipeline) -> None:
@@ -195,7 +207,7 @@ async def test_a_stage_that_does_not_move_does_not_spin(
         await engine.run("job")
 
     assert raised.value.hint
-    assert pipeline.stages("job") == [Stage.ANALYZE] + [Stage.GENERATE] * 4
+    assert pipeline.stages("job") == [*STRAIGHT[:2], *[Stage.GENERATE] * 4]
     assert isinstance(pipeline.next("job"), Waiting)
 
 
@@ -208,7 +220,7 @@ async def test_many_rounds_are_no_spinning(engine: WorkflowEngine, pipeline: Log
 
     assert pipeline.next("rounds") == Ended(JobOutcome.DONE)
     assert pipeline.round("rounds") == 7
-    assert pipeline.stages("rounds") == [*STRAIGHT[:3], *[Stage.WRITE_TESTS] * 7, Stage.RUN_TESTS]
+    assert pipeline.stages("rounds") == [*STRAIGHT[:4], *[Stage.WRITE_TESTS] * 7, Stage.RUN_TESTS]
 
 
 def refuse(finding: Finding) -> Callable[[Job], object]:
@@ -253,5 +265,5 @@ async def test_a_killed_worker_loses_nothing_but_the_stage_it_was_in(
     await engine.run("job")
 
     assert pipeline.next("job") == Ended(JobOutcome.DONE)
-    assert pipeline.stages("job") == [*STRAIGHT[:3], *STRAIGHT[2:]]
+    assert pipeline.stages("job") == [*STRAIGHT[:4], *STRAIGHT[3:]]
     assert pipeline.job("job").epoch == 2

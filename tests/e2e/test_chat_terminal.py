@@ -29,7 +29,7 @@ def test_a_whole_job_by_typing(home: Path, project: Path, recording: Recording) 
         terminal.say("/new Make add add").until("requirements ok? ›")
         terminal.until("1. add(2, 3) returns 5 (AC-1, must hold)")
         terminal.say("1: add(2, 3) is 5").until("AC-1 is now").until("1. add(2, 3) is 5")
-        terminal.say("ok").until("goes on").until("2/9 generate")
+        terminal.say("ok").until("goes on").until("3/10 generate")
         terminal.say("what is the status?").until("in generate")
         terminal.until("merge? ›").until("verdict: PROVEN").until("approve: merge it")
         terminal.say("/diff").until("+    return a + b")
@@ -63,9 +63,9 @@ def test_a_job_is_paused_resumed_left_and_found_again(
         return "paused" in cli("show", "--events").splitlines()[-1]
 
     with Terminal(home, *chat, rows=24) as terminal:
-        terminal.until("›").say("/new Make add add").until(started).until("2/9 generate")
+        terminal.until("›").say("/new Make add add").until(started).until("3/10 generate")
         terminal.press(CTRL_C).until("the work is safe").until("resume? ›")
-        terminal.say("/resume").until("goes on").until(lambda: "2/9 generate" in terminal.screen)
+        terminal.say("/resume").until("goes on").until(lambda: "3/10 generate" in terminal.screen)
         terminal.press(CTRL_D)
         assert terminal.end() == 0
         terminal.until("Pausing job").until("vulcan chat --resume")
@@ -74,11 +74,11 @@ def test_a_job_is_paused_resumed_left_and_found_again(
     with Terminal(home, *chat, "--resume") as terminal:
         terminal.until("Go on with: /resume").say("/resume").until("── generate").kill()
     with Terminal(home, *chat, "--resume") as terminal:
-        terminal.until("is being worked on").until("2/9 generate").say("/detach")
+        terminal.until("is being worked on").until("3/10 generate").say("/detach")
         assert terminal.end() == 0
         terminal.until("goes on in the background")
     with Terminal(home, *chat, "--resume") as terminal:
-        terminal.until("is being worked on").until("2/9 generate")
+        terminal.until("is being worked on").until("3/10 generate")
         assert terminal.hang_up() == 128 + signal.SIGHUP
     with Terminal(home, *chat, "--resume") as terminal:
         terminal.until("Go on with: /resume").until("resume? ›")

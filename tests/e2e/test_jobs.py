@@ -139,7 +139,10 @@ def test_hostile_configuration_of_the_repository_never_acts(
 
 def test_a_project_without_tests_can_be_proven(cli: Cli, reachable: Path, recording: Recording) -> None:
     project = make_repository(reachable / "bare", {"calc.py": CALC["calc.py"]})
-    assert "0 of 0 that passed before still pass" in run(cli, project, recording(GOOD_JOB))
+    out = run(cli, project, recording(GOOD_JOB))
+    assert "base: sees no existing tests" in out
+    assert "✓ existing tests: there are no existing tests" in out
+    assert "verdict: PROVEN" in out
 
 
 def test_tests_that_failed_before_do_not_count(cli: Cli, reachable: Path, recording: Recording) -> None:

@@ -15,6 +15,7 @@ from fakes.langfuse_server import LangfuseServer, Span
 
 pytestmark = pytest.mark.sandbox
 STAGES = [
+    "prepare",
     "analyze",
     "generate",
     "validate",

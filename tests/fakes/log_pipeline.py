@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from fakes.sample_events import BASE_COMMIT, requested
 from vulcan.application.ports import EventStore
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import JobBusy
 from vulcan.domain.events import (
+    BaseTestsRun,
     CodeGenerated,
     CodeValidated,
     Event,
@@ -26,7 +28,7 @@ from vulcan.domain.events import (
 from vulcan.domain.generation import CodeGeneration, CodeMetadata
 from vulcan.domain.job import Ended, Job, Next, fold
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
-from vulcan.domain.testing import CodeTesting
+from vulcan.domain.testing import CodeTesting, TestRun
 
 REQUIREMENT = Requirement("Add --version", (AcceptanceCriterion("AC-1", "prints it"),))
 
@@ -37,6 +39,7 @@ def straight(job: Job) -> Sequence[Event]:
     """What each stage yields where all goes well; the job ends with RUN_TESTS to keep tests short."""
     code = CodeGeneration(REQUIREMENT, (), CodeMetadata(BASE_COMMIT, f"code-{job.round}", job.round))
     return {
+        Stage.PREPARE: [BaseTestsRun(Baseline(TestRun((), 5)))],
         Stage.ANALYZE: [RequirementsAnalyzed(REQUIREMENT)],
         Stage.GENERATE: [CodeGenerated(code)],
         Stage.VALIDATE: [CodeValidated((), job.round)],
@@ -45,7 +48,14 @@ def straight(job: Job) -> Sequence[Event]:
     }[job.due]
 
 
-STRAIGHT = [Stage.ANALYZE, Stage.GENERATE, Stage.VALIDATE, Stage.WRITE_TESTS, Stage.RUN_TESTS]
+STRAIGHT = [
+    Stage.PREPARE,
+    Stage.ANALYZE,
+    Stage.GENERATE,
+    Stage.VALIDATE,
+    Stage.WRITE_TESTS,
+    Stage.RUN_TESTS,
+]
 
 
 class LogPipeline:

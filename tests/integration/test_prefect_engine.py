@@ -116,14 +116,15 @@ async def test_a_failed_stage_is_seen_as_failed_and_the_next_attempt_is_a_new_fl
 
     await engine.run(job)
     assert await shown.flows() == [(job, "FAILED", "generate: no answer")]
-    assert set(await shown.tasks(2)) == {
+    assert set(await shown.tasks(3)) == {
+        ("prepare/1", "COMPLETED", "next: analyze"),
         ("analyze/1", "COMPLETED", "next: generate"),
         ("generate/1", "FAILED", "generate: no answer"),
     }
 
     await engine.run(job)
     assert [state for _, state, _ in await shown.flows()] == ["FAILED", "COMPLETED"]
-    assert len(await shown.tasks(6)) == 6
+    assert len(await shown.tasks(7)) == 7
 
 
 @pytest.mark.prefect
@@ -134,7 +135,7 @@ async def test_a_stage_that_raises_is_seen_as_failed(
     async def break_down(now: Job) -> Sequence[Event]:
         raise VulcanError("the disk is full")
 
-    pipeline.acts = {Stage.ANALYZE: [break_down]}
+    pipeline.acts = {Stage.PREPARE: [break_down]}
     with pytest.raises(VulcanError, match="the disk is full"):
         await PrefectEngine(pipeline, api_url=prefect_api_url).run(job)
 
@@ -148,13 +149,13 @@ async def test_a_stage_that_raises_is_seen_as_failed(
 @pytest.mark.prefect
 @unclosed
 async def test_a_waiting_job_ends_its_flow(pipeline: LogPipeline, job: str, prefect_api_url: str) -> None:
-    pipeline.acts = {Stage.ANALYZE: [yields(ApprovalRequested("merge", "c", "digest"))]}
+    pipeline.acts = {Stage.PREPARE: [yields(ApprovalRequested("merge", "c", "digest"))]}
 
     await PrefectEngine(pipeline, api_url=prefect_api_url).run(job)
 
     shown, words = Shown(prefect_api_url, job), "waits for approval: merge of c"
     assert await shown.flows() == [(job, "COMPLETED", words)]
-    assert await shown.tasks(1) == [("analyze/1", "COMPLETED", words)]
+    assert await shown.tasks(1) == [("prepare/1", "COMPLETED", words)]
 
 
 @pytest.mark.prefect
@@ -170,7 +171,7 @@ async def test_the_process_keeps_its_own_logging_and_its_own_sigterm(
 
     def own(number: int, frame: object) -> None: ...
 
-    pipeline.acts = {Stage.ANALYZE: [look]}
+    pipeline.acts = {Stage.PREPARE: [look]}
     handlers = logging.getLogger().handlers[:]
     before = signal.signal(signal.SIGTERM, own)
     try:

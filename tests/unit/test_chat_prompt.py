@@ -283,11 +283,11 @@ def job_under_way() -> Job:
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (100, "2/9 generate · round 1 · 1 model calls · 1,200 tokens · $0.0100 · 12 s"),
-        (60, "2/9 generate · round 1 · 1 model calls · $0.0100 · 12 s"),
-        (39, "2/9 generate · round 1 · $0.0100 · 12 s"),
-        (30, "2/9 generate · $0.0100 · 12 s"),
-        (10, "2/9 gener…"),
+        (100, "3/10 generate · round 1 · 1 model calls · 1,200 tokens · $0.0100 · 12 s"),
+        (60, "3/10 generate · round 1 · 1 model calls · $0.0100 · 12 s"),
+        (40, "3/10 generate · round 1 · $0.0100 · 12 s"),
+        (30, "3/10 generate · $0.0100 · 12 s"),
+        (10, "3/10 gene…"),
     ],
 )
 def test_a_narrow_status_line_does_without_what_matters_least(width: int, line: str) -> None:

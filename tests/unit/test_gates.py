@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.cases import GOOD, NEW, OLD, PROOF, REQUIREMENT, case, generation, result, run
-from vulcan.domain.evidence import CriterionProof, Finding, GateResult, Owner, Severity
+from vulcan.domain.baseline import Baseline, TestEstimate
+from vulcan.domain.evidence import Answer, CriterionProof, Finding, GateResult, Owner, Severity
 from vulcan.domain.gates import change, criteria, existing_tests, judge, red_green, static_checks
 from vulcan.domain.gates.case import Gate
 from vulcan.domain.generation import ChangeKind, CodeArtifact
@@ -95,7 +96,10 @@ def test_a_test_that_is_skipped_now_no_longer_passes() -> None:
 
 @pytest.mark.parametrize("before", [FAILED, ERROR, SKIPPED])
 def test_what_failed_before_does_not_count(before: Outcome) -> None:
-    judged = existing_tests.judge(case(base=run(result(OLD, before)), existing=run(result(OLD, FAILED))))
+    other = result("tests/test_old.py::test_other")
+    judged = existing_tests.judge(
+        case(base=run(result(OLD, before), other), existing=run(result(OLD, FAILED), other))
+    )
     assert judged.passed
     assert ("1 failed before" in judged.detail) == (before is not SKIPPED)
 
@@ -140,14 +144,86 @@ def test_an_altered_test_goes_back_to_its_author() -> None:
     assert (finding.owner, finding.path) == (Owner.TEST_AUTHOR, OLD)
 
 
-def test_a_run_that_is_not_usable_fails_on_the_change_and_warns_on_the_base() -> None:
-    broken = only(existing_tests.judge(case(existing=run(result(OLD), note="timed out"))))
-    assert broken.owner is Owner.CODER
+def test_a_run_that_only_the_change_breaks_is_the_coder_s() -> None:
+    judged = existing_tests.judge(case(existing=run(result(OLD), note="pytest could not start")))
+    assert only(judged).owner is Owner.CODER
+    assert judged.answer is Answer.BROKEN
 
-    judged = existing_tests.judge(case(base=run(result(OLD), note="timed out")))
+
+# --------------------------------------------------------------------------- existing tests: what is not seen
+
+CANT_START = (
+    "pytest could not start (exit code 1):\nTraceback (most recent call last):\n"
+    '  File "/workspace/tests/conftest.py", line 3, in <module>\n'
+    "ModuleNotFoundError: No module named 'trio'"
+)
+ELSEWHERE = CANT_START.replace("/workspace", "/var/vulcan-8f2a").replace("line 3", "line 4")
+FIXTURE = "E   AttributeError: module '_pytest.monkeypatch' has no attribute 'notset'"
+BROKEN_FIXTURES = run(*(result(f"tests/test_a.py::test_{n}", ERROR, FIXTURE) for n in range(435)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"base": BROKEN_FIXTURES, "existing": BROKEN_FIXTURES}, "has no attribute 'notset'"),
+        ({"base": run(note=CANT_START), "existing": run(note=ELSEWHERE)}, "No module named 'trio'"),
+        ({"base": run(result(OLD), note="timed out")}, "timed out"),
+        ({"base": run(result(OLD, FAILED, "E   assert 1 == 2"))}, "assert 1 == 2"),
+        ({"unseen": ("tests/test_b.py",)}, "tests/test_b.py"),
+        ({"base": run(), "baseline": Baseline(run(result(OLD)))}, "None of the existing tests"),
+        ({"base": run(), "baseline": Baseline(run(), TestEstimate(3))}, "None of the existing tests"),
+        ({"baseline": Baseline(run(result(OLD)), blind="sees 1 of about 90 tests")}, "1 of about 90"),
+    ],
+)
+def test_what_can_not_be_seen_is_a_person_s_and_nobody_is_sent_to_work(
+    changes: dict[str, Any], words: str
+) -> None:
+    judged = existing_tests.judge(case(**changes))
+    finding = only(judged)
+    assert (judged.answer, finding.owner) == (Answer.NOT_SEEN, Owner.PERSON)
+    assert words in finding.text
+    assert judge(case(**changes)).in_words == "shown, not proven"
+
+
+def test_what_the_change_breaks_is_broken_though_not_all_is_seen() -> None:
+    both = run(result(OLD), result("tests/test_c.py::test_c"), note="timed out")
+    judged = existing_tests.judge(case(base=both, existing=run(result(OLD, FAILED), note="timed out")))
+    assert judged.answer is Answer.BROKEN
+    assert [(f.owner, f.path) for f in judged.findings] == [(Owner.CODER, OLD), (Owner.PERSON, "")]
+
+
+def test_another_reason_than_on_the_base_is_the_coder_s() -> None:
+    other = CANT_START.replace("ModuleNotFoundError: No module named 'trio'", "SyntaxError: invalid syntax")
+    judged = existing_tests.judge(case(base=run(note=CANT_START), existing=run(note=other)))
+    assert Owner.CODER in owners(judged)
+
+
+def test_new_tests_that_fail_for_the_base_s_reason_are_nobody_s_to_mend() -> None:
+    nothing = run(note=CANT_START)
+    spoilt = case(base=nothing, existing=nothing, new=run(note=ELSEWHERE))
+    assert only(criteria.judge(spoilt)).owner is Owner.PERSON
+
+
+def test_the_numbers_are_always_of_how_many_and_names_are_given() -> None:
+    broken = "tests/test_d.py::test_d"
+    before = run(result(OLD), result(broken, FAILED), result("tests/test_e.py", ERROR, "E   ImportError: x"))
+    estimate = TestEstimate(9, tuple(f"tests/test_{n}.py" for n in ("old", "d", "e")))
+    judged = existing_tests.judge(case(base=before, baseline=Baseline(before, estimate)))
     assert judged.passed
-    assert [(f.owner, f.severity) for f in judged.findings] == [(Owner.PERSON, Severity.WARNING)]
-    assert "timed out" in judged.detail
+    assert judged.detail == (
+        "1 of 1 that passed before still pass, of 2 collected, 1 of 3 test files not: tests/test_e.py; "
+        f"2 failed before the change already: {broken}, tests/test_e.py"
+    )
+
+
+def test_a_project_without_tests_has_none_to_break() -> None:
+    judged = existing_tests.judge(case(base=run(), existing=run(), baseline=Baseline(run())))
+    assert (judged.passed, judged.detail) == (True, "there are no existing tests")
+
+
+def test_a_run_of_before_is_said_to_be_one() -> None:
+    judged = existing_tests.judge(case(base=replace(run(result(OLD)), reused=True)))
+    assert "the base run is that of an earlier job" in judged.detail
 
 
 def test_many_broken_tests_are_summed_up() -> None:

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from fakes.generated import events
 from fakes.sample_events import BASE_COMMIT, called, replied, requested
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.deployment import DeploymentStatus
 from vulcan.domain.events import (
     ApprovalGranted,
     ApprovalRefused,
     ApprovalRequested,
+    BaseTestsRun,
     BranchPushed,
     BudgetRaised,
     BudgetSpent,
@@ -56,7 +58,7 @@ from vulcan.domain.generation import ChangeKind, CodeArtifact, CodeGeneration, C
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, fold
 from vulcan.domain.policy import approval_digest
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
-from vulcan.domain.testing import CodeTesting, TestCoverage, TestReport, TestRun
+from vulcan.domain.testing import CodeTesting, Outcome, TestCoverage, TestReport, TestResult, TestRun
 
 # ------------------------------------------------------------------------------------------ events at hand
 
@@ -64,6 +66,7 @@ REQUIREMENT = Requirement("Add --version", (AcceptanceCriterion("AC-1", "prints 
 UNCLEAR = Requirement("Add --version", (AcceptanceCriterion("AC-1", "?"),), questions=("Which format?",))
 WORKER = Worker("host", 4711, 12345)
 EMPTY_RUN = TestRun((), 0)
+SEEN = BaseTestsRun(Baseline(EMPTY_RUN))
 CODER = Finding("static", Owner.CODER, "unused import")
 AUTHOR = Finding("red-green", Owner.TEST_AUTHOR, "passes without the change")
 PERSON = Finding("base", Owner.PERSON, "the suite is broken at the base commit")
@@ -201,6 +204,7 @@ def stage(draw: st.DrawFn, job: Job, due: Stage) -> list[Event]:
     digest = approval_digest("merge", job.newest_commit)
     unclear = draw(st.booleans()) and not job.answers
     answers: dict[Stage, list[Event]] = {
+        Stage.PREPARE: NOT_STARTED if draw(st.integers(0, 9)) == 0 else [SEEN],
         Stage.ANALYZE: ASKS if unclear else analyzed(job, confirm=draw(st.booleans())),
         Stage.GENERATE: [replied(), called(), generated(job.round, len(job.steering))],
         Stage.VALIDATE: [CodeValidated(some, job.round)],
@@ -216,6 +220,7 @@ def stage(draw: st.DrawFn, job: Job, due: Stage) -> list[Event]:
     return answers[due]
 
 
+NOT_STARTED: list[Event] = [SEEN, JobFinished(JobOutcome.NOT_STARTED, "sees 0 of about 9 tests")]
 ASKS: list[Event] = [RequirementsAnalyzed(UNCLEAR), ClarificationRequested(UNCLEAR.questions)]
 
 
@@ -256,6 +261,7 @@ def test_a_plausible_log_comes_to_its_end(log: list[Event]) -> None:
 def reply_to_kindly(job: Job, answer: Stage | Waiting) -> list[Event]:
     """A pipeline in which everything goes well."""
     kind = {
+        Stage.PREPARE: [SEEN],
         Stage.ANALYZE: analyzed(job),
         Stage.GENERATE: [generated(job.round, len(job.steering))],
         Stage.VALIDATE: [CodeValidated((), job.round)],
@@ -280,7 +286,9 @@ def test_an_empty_log_waits_for_a_request() -> None:
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        (START, Stage.ANALYZE),
+        (START, Stage.PREPARE),
+        ((*START, SEEN), Stage.ANALYZE),
+        ((*START, *NOT_STARTED), Ended(JobOutcome.NOT_STARTED)),
         (ANALYZED, Stage.GENERATE),
         (GENERATED, Stage.VALIDATE),
         ((*GENERATED, CodeValidated((WARNING,), 1)), Stage.WRITE_TESTS),
@@ -296,6 +304,23 @@ def test_an_empty_log_waits_for_a_request() -> None:
 )
 def test_the_straight_way(log: tuple[Event, ...], expected: object) -> None:
     assert next_after(*log) == expected
+
+
+def test_the_log_holds_the_base_run_once() -> None:
+    before = BaseTestsRun(Baseline(TestRun((TestResult("t.py::t", Outcome.PASSED),), 0)))
+    report = job_after(*START, before, *TESTED[2:], run()).report
+    assert report
+    assert report.base == before.baseline.run
+    old = job_after(*TESTED, run()).report
+    assert old
+    assert old.base == EMPTY_RUN
+
+
+def test_a_log_from_before_the_look_goes_on_where_it_was() -> None:
+    assert next_after(*ANALYZED, WorkStarted(WORKER, 2)) is Stage.GENERATE
+    assert next_after(*TESTED, SEEN) is Stage.RUN_TESTS
+    assert job_after(*START).started
+    assert not job_after(*START, *NOT_STARTED).started
 
 
 def test_questions_wait_for_an_answer_which_is_analysed() -> None:

@@ -11,6 +11,7 @@ from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.sample_events import requested
 from vulcan.application.joblog import JobLog
 from vulcan.application.pipeline import Lease, Pipeline
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.errors import (
     BudgetExceeded,
     Cancelled,
@@ -21,6 +22,7 @@ from vulcan.domain.errors import (
     ModelUnavailable,
 )
 from vulcan.domain.events import (
+    BaseTestsRun,
     BudgetSpent,
     ClarificationRequested,
     Event,
@@ -28,7 +30,6 @@ from vulcan.domain.events import (
     JobFinished,
     JobOutcome,
     JobPaused,
-    RequirementsAnalyzed,
     Stage,
     StageFailed,
     StageStarted,
@@ -36,10 +37,10 @@ from vulcan.domain.events import (
     WorkStarted,
 )
 from vulcan.domain.job import Ended, Waiting, WaitingFor
-from vulcan.domain.requirements import AcceptanceCriterion, Requirement
+from vulcan.domain.testing import TestRun
 
 ME, OTHER = Worker("here", 1, 10), Worker("here", 2, 20)
-REQUIREMENT = Requirement("Do it", (AcceptanceCriterion("AC-1", "it is done"),))
+SEEN = BaseTestsRun(Baseline(TestRun((), 5)))
 Act = Callable[[JobLog], Awaitable[None]]
 
 
@@ -48,7 +49,7 @@ class World:
         self.blobs = MemoryBlobStore()
         self.store = MemoryEventStore(self.blobs)
         self.store.append("j", 0, [requested()])
-        self.alive, self.acts = alive, {Stage.ANALYZE: act or analyze}
+        self.alive, self.acts = alive, {Stage.PREPARE: act or prepare}
         self.pipeline = self.worker(worker)
 
     def worker(self, worker: Worker) -> Pipeline:
@@ -67,8 +68,8 @@ class World:
         return self.events()[-1]
 
 
-async def analyze(log: JobLog) -> None:
-    log.append(RequirementsAnalyzed(REQUIREMENT))
+async def prepare(log: JobLog) -> None:
+    log.append(SEEN)
 
 
 def failing(error: Exception) -> Act:
@@ -80,15 +81,15 @@ def failing(error: Exception) -> Act:
 
 async def test_a_stage_is_announced_and_leads_on() -> None:
     world = World()
-    assert (world.pipeline.next("j"), world.pipeline.round("j")) == (Stage.ANALYZE, 1)
+    assert (world.pipeline.next("j"), world.pipeline.round("j")) == (Stage.PREPARE, 1)
     await world.run()
 
     assert world.events()[1:] == [
         WorkStarted(ME, 1),
-        StageStarted(Stage.ANALYZE, 1),
-        RequirementsAnalyzed(REQUIREMENT),
+        StageStarted(Stage.PREPARE, 1),
+        SEEN,
     ]
-    assert world.pipeline.next("j") is Stage.GENERATE
+    assert world.pipeline.next("j") is Stage.ANALYZE
 
 
 async def test_an_unknown_job_can_not_be_claimed() -> None:
@@ -166,9 +167,9 @@ async def test_a_waiting_job_runs_no_stage() -> None:
         (BudgetExceeded("cost: $5 used"), BudgetSpent("cost: $5 used")),
         (
             ModelUnavailable("no answer", hint="try later"),
-            StageFailed(Stage.ANALYZE, "no answer", "try later"),
+            StageFailed(Stage.PREPARE, "no answer", "try later"),
         ),
-        (EffectFailed("refused"), StageFailed(Stage.ANALYZE, "refused")),
+        (EffectFailed("refused"), StageFailed(Stage.PREPARE, "refused")),
     ],
 )
 async def test_what_a_stage_can_not_do_becomes_an_event(error: Exception, event: Event) -> None:
@@ -192,14 +193,14 @@ async def test_a_stage_without_a_result_does_not_spin() -> None:
         return
 
     world = World(nothing)
-    assert await world.run() == StageFailed(Stage.ANALYZE, "the stage ended without a result")
-    assert world.pipeline.next("j") == Waiting(WaitingFor.RESUME, "analyze: the stage ended without a result")
+    assert await world.run() == StageFailed(Stage.PREPARE, "the stage ended without a result")
+    assert world.pipeline.next("j") == Waiting(WaitingFor.RESUME, "prepare: the stage ended without a result")
 
 
 async def test_a_fenced_worker_stops_loudly_and_a_cancelled_one_quietly() -> None:
     with pytest.raises(Fenced):
         await World(failing(Fenced("taken"))).run()
-    assert await World(failing(Cancelled("by a person"))).run() == StageStarted(Stage.ANALYZE, 1)
+    assert await World(failing(Cancelled("by a person"))).run() == StageStarted(Stage.PREPARE, 1)
 
 
 @pytest.mark.parametrize("error", [ModelUnavailable("no"), BudgetExceeded("cost"), KeyError("bug")])
@@ -221,7 +222,7 @@ async def test_letting_go_pauses_and_a_later_claim_goes_on() -> None:
 
     world.alive = True
     await world.worker(OTHER).claim("j")
-    assert world.worker(OTHER).next("j") is Stage.ANALYZE
+    assert world.worker(OTHER).next("j") is Stage.PREPARE
 
 
 async def test_letting_go_of_what_was_taken_or_cancelled_or_never_held_is_silent() -> None:

@@ -384,7 +384,7 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
         ("/budget calls=-1", "is no limit"),
         ("/approve", "does not wait for an approval"),
         ("/ok", "does not wait for a word"),
-        ("/jobs", "in analyze"),
+        ("/jobs", "in prepare"),
         ("/plan", "no requirements yet"),
         ("/diff", "no change yet"),
         ("/notes", "Nothing is kept"),

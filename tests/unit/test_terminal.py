@@ -214,7 +214,7 @@ def test_the_live_view_scrolls_events_by_and_knows_where_the_job_is(
     assert "asked: Go [bold]x[/bold]" in shown
     assert "── generate (round 2)" in shown
     text = str(status.renderables[1])
-    assert all(part in text for part in ("2/9 generate", "1 model calls", "1,200 tokens", "$0.010"))
+    assert all(part in text for part in ("3/10 generate", "1 model calls", "1,200 tokens", "$0.010"))
     assert "coder: run_command pytest -q: 3 passed" in text
 
 

@@ -14,10 +14,16 @@ from types import MappingProxyType
 from vulcan.application.ports import StoredEvent
 from vulcan.application.spending import usage_in_words
 from vulcan.domain import events as e
+from vulcan.domain import evidence
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.job import Ended, Job, Waiting
 
 NOT_IN_LOG = "not in the log"
+MARKS = {
+    evidence.Answer.HOLDS: "passed",
+    evidence.Answer.BROKEN: "failed",
+    evidence.Answer.NOT_SEEN: "could not be looked at",
+}
 _FORGED = re.compile(r"\[(\s*(?:events?|gates?)\b[^\]\n]*|[^\]\s]+\.\w+:\d[^\]\n]*)\]", re.IGNORECASE)
 
 
@@ -144,7 +150,9 @@ def _failures(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
             found.append(Statement(f"{event.stage.value} stopped: {event.reason}", (stored.seq,)))
         elif isinstance(event, e.EvidenceJudged) and not event.verdict.proven:
             failed = "; ".join(f"{g.gate}: {g.detail}" for g in event.verdict.gates if not g.passed)
-            found.append(Statement(f"Round {event.round} was not proven: {failed}", (stored.seq,)))
+            found.append(
+                Statement(f"Round {event.round} was {event.verdict.in_words}: {failed}", (stored.seq,))
+            )
         elif isinstance(event, e.CodeValidated) and event.findings:
             texts = "; ".join(f"{f.gate}: {f.text}" for f in event.findings[:3])
             found.append(Statement(f"Round {event.round}, static checks or review: {texts}", (stored.seq,)))
@@ -165,12 +173,12 @@ def _evidence(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
     verdict, run = judged[-1], runs[-1]
     found: list[Statement] = []
     if isinstance(verdict.event, e.EvidenceJudged):
-        word = "proven" if verdict.event.verdict.proven else "not proven"
+        word = verdict.event.verdict.in_words
         found.append(
             Statement(f"The verdict on {verdict.event.verdict.commit[:10]} is {word}.", (verdict.seq,))
         )
         for gate in verdict.event.verdict.gates:
-            mark = "passed" if gate.passed else "failed"
+            mark = MARKS[gate.answer]
             text = f"Gate {gate.gate} {mark}: {gate.detail}."
             found.append(Statement(text, (verdict.seq,), (f"gate {gate.gate}",)))
         for proof in verdict.event.verdict.criteria:

@@ -162,6 +162,7 @@ _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.JobRequested: lambda x: f"{x.instruction[:200]} (in {x.repository} at {x.base_commit[:10]})",
     e.StageStarted: lambda x: f"{x.stage.value}, round {x.round}",
     e.StageFailed: lambda x: f"{x.stage.value}: {x.reason[:200]}",
+    e.BaseTestsRun: lambda x: x.baseline.in_words,
     e.ModelReplied: lambda x: f"{x.key}: {x.usage.tokens} tokens",
     e.ToolCalled: lambda x: f"{x.tool}: {x.summary}",
     e.RequirementsEdited: lambda x: x.change[:200],
@@ -170,9 +171,7 @@ _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.ApprovalRefused: lambda x: x.reason[:200],
     e.BudgetWarned: lambda x: x.words,
     e.BudgetSpent: lambda x: x.limit,
-    e.EvidenceJudged: lambda x: (
-        f"{'proven' if x.verdict.proven else 'not proven'} at {x.verdict.commit[:10]}"
-    ),
+    e.EvidenceJudged: lambda x: f"{x.verdict.in_words} at {x.verdict.commit[:10]}",
     e.EffectIntended: lambda x: x.what,
     e.EffectDone: lambda x: f"{x.key}: {x.result[:100]}",
     e.BranchPushed: lambda x: f"{x.branch} at {x.commit[:10]}",

@@ -6,12 +6,14 @@ import json
 
 from vulcan.application.commits import requirement_of, subject
 from vulcan.application.spending import usage_in_words
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
-from vulcan.domain.evidence import Verdict
+from vulcan.domain.evidence import Answer, Verdict
 from vulcan.domain.job import Job
 from vulcan.domain.testing import RedGreen
 
 MARK = {True: "✅", False: "❌"}
+ANSWERS = {Answer.HOLDS: MARK[True], Answer.BROKEN: MARK[False], Answer.NOT_SEEN: "❔"}
 
 
 def pull_request_body(job_id: str, job: Job) -> str:
@@ -21,6 +23,8 @@ def pull_request_body(job_id: str, job: Job) -> str:
     parts.append(_criteria(job))
     if job.verdict is not None:
         parts.append(_gates(job.verdict))
+    if job.baseline is not None:
+        parts.append(_baseline(job.baseline))
     if job.report is not None:
         parts.append(_runs(job))
     if requirement.assumptions:
@@ -41,6 +45,9 @@ def pull_request_body(job_id: str, job: Job) -> str:
 def _headline(job: Job) -> str:
     if job.proven:
         return "**Proven.** Every gate below was computed by re-running the tests in clean checkouts."
+    if job.verdict is not None and job.verdict.in_words != "not proven":
+        unseen = "; ".join(g.detail for g in job.verdict.gates if g.answer is Answer.NOT_SEEN)
+        return f"**Shown, not proven.** Nothing that was seen speaks against it, but too little was: {unseen}"
     return "**Not proven.** This is work in progress, kept so that nothing is lost; do not merge it as it is."
 
 
@@ -68,8 +75,14 @@ def _cell(text: str) -> str:
 
 def _gates(verdict: Verdict) -> str:
     rows = ["### Gates", "", "| | Gate | What it saw |", "|--|--|--|"]
-    rows += [f"| {MARK[g.passed]} | {g.gate} | {_cell(g.detail)} |" for g in verdict.gates]
+    rows += [f"| {ANSWERS[g.answer]} | {g.gate} | {_cell(g.detail)} |" for g in verdict.gates]
     return "\n".join(rows)
+
+
+def _baseline(seen: Baseline) -> str:
+    """What was seen of the project's own tests before the work began."""
+    kept = " The run is one of before, on the same files in the same environment." if seen.run.reused else ""
+    return f"### Before the change\nVulcan {seen.in_words}. Command: `{seen.command}`.{kept}"
 
 
 def _runs(job: Job) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from vulcan.application.amendments import Amendment, amend
@@ -50,6 +51,7 @@ class Order:
     confirm: bool = False
     conversation: str = ""
     rules: tuple[str, ...] = ()
+    blind: bool = False
 
 
 def new_job_id(now: float) -> str:
@@ -116,6 +118,7 @@ class Desk:
             conversation=order.conversation,
             confirm=order.confirm,
             rules=order.rules,
+            blind=order.blind,
         )
         while True:
             job = new_job_id(self._clock.now())
@@ -130,14 +133,23 @@ class Desk:
         if prefix:
             return self._by_prefix(prefix)
         for job in reversed(self._store.jobs()):
-            request = self.log(job).job.request
-            if request and (repository is None or Path(request.repository) == repository):
+            state = self.log(job).job
+            here = state.request and repository in (None, Path(state.request.repository))
+            if here and state.started:
                 return job
         raise JobNotFound("there is no job yet", hint='Start one with: vulcan run "..."')
 
     def newest(self, count: int) -> list[str]:
         """The newest jobs, newest first."""
-        return self._store.jobs()[: -count - 1 : -1]
+        started = (job for job in reversed(self._store.jobs()) if self.log(job).job.started)
+        return list(islice(started, count))
+
+    def jobs(self) -> Iterator[tuple[str, Job]]:
+        """All jobs but those that ended before anything was done, oldest first."""
+        for job in self._store.jobs():
+            state = self.log(job).job
+            if state.started:
+                yield job, state
 
     def _by_prefix(self, prefix: str) -> str:
         matches = [job for job in self._store.jobs() if job.startswith(prefix)]

@@ -12,6 +12,7 @@ from vulcan.application.ports import (
     Coder,
     Forge,
     History,
+    KeptRuns,
     Limits,
     Reviewer,
     Sandbox,
@@ -58,5 +59,6 @@ class Services:
     runner: TestRunner
     inspector: CodeInspector
     static: StaticChecks
+    runs: KeptRuns
     tests: TestSettings = field(default_factory=TestSettings)
     limits: Limits = field(default_factory=Limits)

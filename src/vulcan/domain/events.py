@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.evidence import Finding, Verdict
 from vulcan.domain.generation import CodeGeneration
@@ -23,6 +24,7 @@ from vulcan.domain.testing import CodeTesting, TestReport
 class Stage(StrEnum):
     """The stages of the pipeline, in their order."""
 
+    PREPARE = "prepare"
     ANALYZE = "analyze"
     GENERATE = "generate"
     VALIDATE = "validate"
@@ -38,6 +40,7 @@ class JobOutcome(StrEnum):
     """How a job ended."""
 
     DONE = "done"
+    NOT_STARTED = "not started"
     NOT_PROVEN = "not proven"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -68,6 +71,7 @@ class JobRequested(Event):
         conversation: where it was said; empty for `vulcan run`.
         confirm: whether the requirements wait for the person's word before work on them begins.
         rules: standing rules of the conversation that hold for this job, too.
+        blind: whether to go on where too little of the project's tests is seen to prove anything.
     """
 
     instruction: str
@@ -83,6 +87,7 @@ class JobRequested(Event):
     conversation: str = ""
     confirm: bool = False
     rules: tuple[str, ...] = ()
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +225,14 @@ class EnvironmentPrepared(Event):
 
     digest: str
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTestsRun(Event):
+    """The project's own tests were run on the base commit, before any model was asked."""
+
+    __test__: ClassVar[bool] = False
+    baseline: Baseline
 
 
 @dataclass(frozen=True, slots=True)

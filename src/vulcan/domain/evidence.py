@@ -33,14 +33,33 @@ class Finding:
     line: int = 0
 
 
+class Answer(StrEnum):
+    """What a gate says: what it looks for holds, or does not, or could not be looked at."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    NOT_SEEN = "not seen"
+
+
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one gate saw; `detail` is one line for the report."""
+    """What one gate saw; `detail` is one line for the report.
+
+    `seen` is False where nothing speaks against the change, but too little could be looked at to speak for it.
+    """
 
     gate: str
     passed: bool
     detail: str
     findings: tuple[Finding, ...] = ()
+    seen: bool = True
+
+    @property
+    def answer(self) -> Answer:
+        """The gate's answer; only `holds` lets a change be proven."""
+        if self.passed:
+            return Answer.HOLDS
+        return Answer.BROKEN if self.seen else Answer.NOT_SEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +79,14 @@ class Verdict:
     gates: tuple[GateResult, ...]
     criteria: tuple[CriterionProof, ...]
     commit: str
+
+    @property
+    def in_words(self) -> str:
+        """Proven, not proven, or shown as far as anything could be seen."""
+        if self.proven:
+            return "proven"
+        speaking = all(gate.answer is not Answer.BROKEN for gate in self.gates)
+        return "shown, not proven" if speaking and self.gates else "not proven"
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -9,12 +9,14 @@ from functools import reduce
 from operator import attrgetter
 from typing import Any
 
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.deployment import CodeDeployment, DeploymentConfig, DeploymentStatus, ReleaseMetadata
 from vulcan.domain.events import (
     ApprovalGranted,
     ApprovalRefused,
     ApprovalRequested,
+    BaseTestsRun,
     BranchPushed,
     BudgetRaised,
     BudgetSpent,
@@ -122,6 +124,7 @@ class Job:
             messages the requirements and the code take into account.
         granted: rounds beyond the budget's, one for each time that the person's word led to further work.
         put_off: the stage that was due when steering sent the job back to the analyst.
+        baseline: the project's tests on the base commit; None in logs from before that was looked at first.
     """
 
     seq: int = 0
@@ -138,7 +141,7 @@ class Job:
     coded: int = 0
     granted: int = 0
     put_off: Stage | None = None
-    due: Stage = Stage.ANALYZE
+    due: Stage = Stage.PREPARE
     round: int = 1
     stage: Stage | None = None
     stage_round: int = 0
@@ -166,6 +169,7 @@ class Job:
     approval: ApprovalRequested | None = None
     approved: frozenset[str] = frozenset()
     environment: EnvironmentPrepared | None = None
+    baseline: Baseline | None = None
     undone: bool = False
     warned: frozenset[str] = frozenset()
     work_seconds: float = 0.0
@@ -201,6 +205,11 @@ class Job:
     def proven(self) -> bool:
         """Whether the newest verdict is for the newest commit and says proven."""
         return self.verdict is not None and self.verdict.proven
+
+    @property
+    def started(self) -> bool:
+        """Whether there is anything to come back to: a job that saw too little of the tests leaves nothing behind."""
+        return self.outcome is not JobOutcome.NOT_STARTED
 
     @property
     def unheard(self) -> bool:
@@ -412,6 +421,12 @@ def _plus(table: Mapping[str, Usage] | None, name: str, usage: Usage) -> Mapping
     return {**known, name: known.get(name, Usage()) + usage}
 
 
+def _base_tests_run(job: Job, event: BaseTestsRun, at: float) -> Changes:
+    del at
+    changes: Changes = {"baseline": event.baseline}
+    return changes | {"due": Stage.ANALYZE} if job.due is Stage.PREPARE else changes
+
+
 def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
     del at
     testing = job.testing
@@ -477,13 +492,19 @@ def _tests_generated(job: Job, event: TestsGenerated, at: float) -> Changes:
     return changes | {"due": Stage.RUN_TESTS, "findings": ()}
 
 
+def _tests_run(job: Job, event: TestsRun, at: float) -> Changes:
+    del at
+    report = event.report if job.baseline is None else replace(event.report, base=job.baseline.run)
+    return {"report": report, "due": Stage.JUDGE}
+
+
 def _judged(job: Job, event: EvidenceJudged, at: float) -> Changes:
     del at
     verdict = event.verdict
     if verdict.proven:
         return {"verdict": verdict, "findings": (), "due": Stage.DELIVER}
     failed = ", ".join(gate.gate for gate in verdict.gates if not gate.passed)
-    note = f"round {job.round}: not proven ({failed})"
+    note = f"round {job.round}: {verdict.in_words} ({failed})"
     return {"verdict": verdict} | _send_back(job, verdict.findings, note)
 
 
@@ -595,10 +616,11 @@ _HANDLERS: dict[type[Event], Callable[[Job, Any, float], Changes]] = {
     ToolCalled: lambda _job, _event, _at: {"tree_is_current": False},
     WorkspaceSnapshotted: lambda _job, event, _at: {"tree": event.tree, "tree_is_current": True},
     EnvironmentPrepared: lambda _job, event, _at: {"environment": event},
+    BaseTestsRun: _base_tests_run,
     CodeGenerated: _generated,
     CodeValidated: _validated,
     TestsGenerated: _tests_generated,
-    TestsRun: lambda _job, event, _at: {"report": event.report, "due": Stage.JUDGE},
+    TestsRun: _tests_run,
     EvidenceJudged: _judged,
     EffectIntended: lambda job, event, _at: {"effects_intended": job.effects_intended | {event.key}},
     EffectDone: lambda job, event, _at: {

@@ -74,6 +74,7 @@ class TestRun:
     Attributes:
         exit_code: pytest's own; 0 all passed, 1 some failed, 5 nothing collected; negative for a signal.
         note: why the run as a whole is not usable (timed out, crashed, report missing); empty if it is.
+        reused: whether the same files were run before in the same environment, and these are the results of then.
     """
 
     __test__ = False
@@ -81,6 +82,7 @@ class TestRun:
     exit_code: int
     duration: float = 0.0
     note: str = ""
+    reused: bool = False
 
     def by_id(self) -> dict[str, TestResult]:
         """Results by node id."""
@@ -152,7 +154,7 @@ class TestReport:
     """Everything that `run_tests` saw, in clean checkouts.
 
     Attributes:
-        base: existing tests on the base commit.
+        base: existing tests on the base commit; left out of the log where the job's baseline holds the run.
         existing: the base commit's tests laid over the change.
         new: the new tests on the change.
         red_green: one entry a new test.
@@ -161,6 +163,7 @@ class TestReport:
         altered: existing tests whose code the change alters or removes, as node ids without parameters.
         missing: new tests that were declared but that no run collected.
         tricks: what in the new test files could make results say what the code does not do, as `path: what`.
+        unseen: test files that import what the change touches, and that the base run does not see.
     """
 
     __test__ = False
@@ -175,3 +178,4 @@ class TestReport:
     altered: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     tricks: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()

@@ -40,6 +40,7 @@ from vulcan.application.ports.sandbox import (
 from vulcan.application.ports.store import BlobStore, Clock, EventStore, StoredEvent
 from vulcan.application.ports.testing import (
     CodeInspector,
+    KeptRuns,
     StaticChecks,
     TestChanges,
     TestRequest,
@@ -79,6 +80,7 @@ __all__ = [
     "History",
     "Interpretation",
     "Interpreter",
+    "KeptRuns",
     "Limits",
     "Mount",
     "Observer",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vulcan.application.ports.workspace import PreparedEnvironment
+from vulcan.domain.baseline import TestEstimate
 from vulcan.domain.evidence import Finding
 from vulcan.domain.testing import TestRun
 
@@ -24,6 +25,7 @@ class TestRequest:
         stub_absent: give names that the tests import but the code lacks a stand-in that raises when it is used.
         arguments: further arguments for the runner, from the settings.
         empty_bodies: name of a commit's functions to run with emptied bodies, as `path::qualified.name`.
+        beside_all: collect the whole suite, and of it run `ids` only.
     """
 
     __test__ = False
@@ -34,6 +36,7 @@ class TestRequest:
     stub_absent: bool = False
     empty_bodies: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    beside_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,24 @@ class TestChanges:
     tricks: tuple[str, ...] = ()
 
 
+class KeptRuns(Protocol):
+    """Runs of whole suites, kept by all that goes into them; losing one costs a run, never a result."""
+
+    def find(self, key: str) -> TestRun | None:
+        """The run that was kept under `key`; None where there is none, or it is damaged."""
+
+    def keep(self, key: str, run: TestRun) -> None:
+        """Keep a run under `key`, a hexadecimal digest; old ones make room."""
+
+
 class CodeInspector(Protocol):
     """Reads a project's source in a box (parsing hostile text is not the host's business)."""
+
+    async def estimate_tests(self, checkout: Path, arguments: Sequence[str] = ()) -> TestEstimate:
+        """Tests that pytest would collect with these arguments, counted in the source without running it."""
+
+    async def importing(self, checkout: Path, tests: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
+        """Those of the test files `tests` that import what the files `paths` define."""
 
     async def interface(self, base: Path, head: Path, paths: Sequence[str]) -> str:
         """Signatures and docstrings of public names in `paths` at head, what changed first; bounded."""

@@ -12,6 +12,7 @@ from vulcan.application.stages.deliver import deliver
 from vulcan.application.stages.follow_ci import follow_ci
 from vulcan.application.stages.generate import generate
 from vulcan.application.stages.judge import judge
+from vulcan.application.stages.prepare import prepare
 from vulcan.application.stages.release import release
 from vulcan.application.stages.run_tests import run_tests
 from vulcan.application.stages.validate import validate
@@ -22,6 +23,7 @@ from vulcan.domain.events import Stage
 def stage_functions(services: Services) -> Mapping[Stage, StageFunction]:
     """All stages, bound to the services of one project."""
     return {
+        Stage.PREPARE: partial(prepare, services),
         Stage.ANALYZE: partial(analyze, services),
         Stage.GENERATE: partial(generate, services),
         Stage.VALIDATE: partial(validate, services),

@@ -27,7 +27,9 @@ async def deliver(services: Services, log: JobLog) -> None:
     number, url = await _pull_request(services, log, branch, commit)
     log.append(PullRequestOpened(number, url, subject(requirement_of(job)), draft=not job.proven))
     if not job.proven:
-        reason = f"not proven after {job.round} rounds; the work is on branch {branch}"
+        rounds = f"{job.round} round{'s' if job.round > 1 else ''}"
+        words = job.verdict.in_words if job.verdict else "not proven"
+        reason = f"{words} after {rounds}; the work is on branch {branch}"
         log.append(JobFinished(JobOutcome.NOT_PROVEN, reason, next_steps(job)), unless=attrgetter("unheard"))
 
 

@@ -24,5 +24,6 @@ async def judge(services: Services, log: JobLog) -> None:
         report=job.report,
         static=job.warnings,
         earlier=job.earlier,
+        baseline=job.baseline,
     )
     log.append(EvidenceJudged(judge_case(case), job.round))

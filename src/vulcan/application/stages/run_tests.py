@@ -11,6 +11,7 @@ from vulcan.application.diffs import added_lines
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
 from vulcan.application.services import Services
+from vulcan.application.suite import run_suite
 from vulcan.application.testpaths import is_test_path
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import TestsRun
@@ -37,7 +38,7 @@ ABSENT_PARAMETER = "unexpected keyword argument"
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The four trees that the evidence needs."""
+    """The four trees that the evidence needs; `touched` also names what the change removes."""
 
     base: str
     head: str
@@ -45,6 +46,7 @@ class Trees:
     red: str
     product_paths: tuple[str, ...]
     test_paths: tuple[str, ...]
+    touched: tuple[str, ...]
     has_other_parts: bool
 
 
@@ -55,24 +57,24 @@ async def run_tests(services: Services, log: JobLog) -> None:
         raise VulcanError("there are no tests to run")
     trees = _trees(services, job)
     base_run, existing = await asyncio.gather(
-        _base_run(services, log, trees), _run(services, log, trees.existing, services.tests.request())
+        _base_run(services, log, trees), run_suite(services, log.id, trees.existing, trees.base)
     )
     changes = await _compare(services, log, trees)
     testing = _with_undeclared(job.testing, changes.new)
     ids = tuple(case.id for case in testing.cases)
     added = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
     measure = {path: added.get(path, ()) for path in trees.product_paths if path.endswith(".py")} | added
-    changed = _changed_by_requirement(job, base_run, existing.run)
+    changed = _changed_by_requirement(job, base_run, existing)
     request = replace(services.tests.request(), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
-        _run(services, log, trees.head, request), _red_run(services, log, trees, ids)
+        _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids)
     )
     red_green = await _red_green(services, log, trees, ids, new.run, red)
-    async with services.checkouts.clean(log.id, trees.head) as checkout:
+    async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
         environment = checkout.environment.digest
     report = TestReport(
-        base=base_run,
-        existing=existing.run,
+        base=base_run if job.baseline is None else TestRun((), base_run.exit_code),
+        existing=existing,
         new=new.run,
         red_green=red_green,
         coverage=_coverage(measure, new),
@@ -82,6 +84,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         altered=changes.altered + changes.removed,
         tricks=changes.tricks + new.readers,
         missing=tuple(i for i in ids if not new.run.of(i)) if not new.run.note else (),
+        unseen=await _unseen(services, log, trees),
     )
     log.append(TestsRun(report, job.round))
 
@@ -99,6 +102,7 @@ def _trees(services: Services, job: Job) -> Trees:
             a.path for a in changed if not is_test_path(a.path) and a.kind is not ChangeKind.DELETED
         ),
         test_paths=test_paths,
+        touched=tuple(a.path for a in changed if not is_test_path(a.path)),
         has_other_parts=any(
             a.kind is ChangeKind.DELETED or not a.path.endswith(".py")
             for a in changed
@@ -107,22 +111,36 @@ def _trees(services: Services, job: Job) -> Trees:
     )
 
 
-async def _run(services: Services, log: JobLog, tree: str, request: TestRequest) -> TestRunResult:
-    async with services.checkouts.clean(log.id, tree) as checkout:
+async def _run(
+    services: Services, log: JobLog, trees: Trees, tree: str, request: TestRequest
+) -> TestRunResult:
+    async with services.checkouts.clean(log.id, tree, trees.base) as checkout:
         return await services.runner.run(checkout.path, checkout.environment, request)
 
 
 async def _base_run(services: Services, log: JobLog, trees: Trees) -> TestRun:
     """The base does not change from round to round: what the log holds of it is used again."""
+    if log.job.baseline is not None:
+        return log.job.baseline.run
     if log.job.report is not None:
         return log.job.report.base
-    return (await _run(services, log, trees.base, services.tests.request())).run
+    return await run_suite(services, log.id, trees.base, trees.base)
+
+
+async def _unseen(services: Services, log: JobLog, trees: Trees) -> tuple[str, ...]:
+    """Test files that the base run does not see although they import what the change touches."""
+    baseline = log.job.baseline
+    missing = baseline.missing if baseline and not baseline.blind else ()
+    if not missing:
+        return ()
+    async with services.checkouts.clean(log.id, trees.base, trees.base) as before:
+        return await services.inspector.importing(before.path, missing, trees.touched)
 
 
 async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges:
     async with (
-        services.checkouts.clean(log.id, trees.base) as before,
-        services.checkouts.clean(log.id, trees.head) as after,
+        services.checkouts.clean(log.id, trees.base, trees.base) as before,
+        services.checkouts.clean(log.id, trees.head, trees.base) as after,
     ):
         return await services.inspector.compare_tests(before.path, after.path, trees.test_paths)
 
@@ -149,11 +167,13 @@ def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTest
 async def _red_run(services: Services, log: JobLog, trees: Trees, ids: Sequence[str]) -> TestRun:
     """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
     request = replace(services.tests.request(), ids=tuple(ids))
-    red = (await _run(services, log, trees.red, request)).run
+    red = (await _run(services, log, trees, trees.red, request)).run
     uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
     if not uncollected:
         return red
-    again = (await _run(services, log, trees.red, replace(request, ids=uncollected, stub_absent=True))).run
+    again = (
+        await _run(services, log, trees, trees.red, replace(request, ids=uncollected, stub_absent=True))
+    ).run
     results = [r for r in red.results if without_parameters(r.id) not in uncollected]
     return replace(red, results=(*results, *again.results), note=again.note)
 
@@ -192,8 +212,8 @@ async def _changes_values(services: Services, log: JobLog, trees: Trees) -> bool
     if trees.has_other_parts:
         return True
     async with (
-        services.checkouts.clean(log.id, trees.base) as before,
-        services.checkouts.clean(log.id, trees.head) as after,
+        services.checkouts.clean(log.id, trees.base, trees.base) as before,
+        services.checkouts.clean(log.id, trees.head, trees.base) as after,
     ):
         return await services.inspector.changes_values(before.path, after.path, trees.product_paths)
 
@@ -202,8 +222,8 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
     """Run tests on the change with the bodies of its new and changed functions emptied."""
     paths = [path for path in trees.product_paths if path.endswith(".py")]
     async with (
-        services.checkouts.clean(log.id, trees.base) as before,
-        services.checkouts.clean(log.id, trees.head) as after,
+        services.checkouts.clean(log.id, trees.base, trees.base) as before,
+        services.checkouts.clean(log.id, trees.head, trees.base) as after,
     ):
         functions = await services.inspector.changed_functions(before.path, after.path, paths)
         if not functions:

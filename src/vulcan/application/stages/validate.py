@@ -34,11 +34,11 @@ async def validate(services: Services, log: JobLog) -> None:
         return
     base, head = request.base_commit, generation.metadata.commit
     paths = [a.path for a in generation.artifacts if a.kind is not ChangeKind.DELETED]
-    async with services.checkouts.clean(log.id, head) as after:
+    async with services.checkouts.clean(log.id, head, base) as after:
         _note_environment(log, after)
         found = await _check(services, after, paths)
     if found:
-        async with services.checkouts.clean(log.id, base) as before:
+        async with services.checkouts.clean(log.id, base, base) as before:
             found = new_findings(await _check(services, before, paths), found)
     diff = services.repository.diff(base, head)
     found += find_secrets(diff)

@@ -59,9 +59,10 @@ async def _interface(services: Services, job: str, generation: CodeGeneration) -
     ]
     if not paths:
         return "\n".join(f"{a.kind.value}: {a.path}" for a in generation.artifacts)
+    base = generation.metadata.base
     async with (
-        services.checkouts.clean(job, generation.metadata.base) as before,
-        services.checkouts.clean(job, generation.metadata.commit) as after,
+        services.checkouts.clean(job, base, base) as before,
+        services.checkouts.clean(job, generation.metadata.commit, base) as after,
     ):
         return await services.inspector.interface(before.path, after.path, paths)
 

@@ -68,6 +68,15 @@ def _interpreter(given: str) -> str:
     return os.path.abspath(given) if "/" in given else given  # noqa: PTH100 - a link to an interpreter stays one
 
 
+def blind_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option of commands that start jobs."""
+    return click.option(
+        "--blind",
+        is_flag=True,
+        help="Go on where too little of the project's tests can be seen; nothing is proven then.",
+    )(function)
+
+
 def overrides_from(options: dict[str, Any]) -> dict[str, object]:
     """Settings from the command line; what was not given is left out."""
     keys = {

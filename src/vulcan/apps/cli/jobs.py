@@ -25,8 +25,7 @@ from vulcan.domain.job import Ended, Job
 def list_jobs(*, as_json: bool) -> None:
     """List all jobs, oldest first."""
     vulcan = open_vulcan()
-    for job in vulcan.store.jobs():
-        state = vulcan.desk.log(job).job
+    for job, state in vulcan.desk.jobs():
         if as_json:
             click.echo(json.dumps(_row(job, state)))
         else:
@@ -116,6 +115,8 @@ def _page(job: str, state: Job) -> None:
         click.echo(f"waits for {state.waiting.waiting_for.value}: {safe(state.waiting.reason)}")
     if isinstance(state.next_stage(), Ended) and state.reason:
         click.echo(safe(state.reason))
+    if state.baseline:
+        click.echo(f"Vulcan {safe(state.baseline.in_words)}, with: {safe(state.baseline.command)}")
     if deployment and deployment.pull_request:
         from vulcan.application.commits import requirement_of, subject
         from vulcan.application.report import pull_request_body

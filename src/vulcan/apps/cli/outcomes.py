@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
 
     DONE: proven and delivered (a merge may still wait for `vulcan approve`).
     FAILED: something outside of the change failed; `vulcan resume` tries again.
-    USAGE: the command line, a setting or the repository can't be used.
+    USAGE: the command line, a setting or the repository can't be used, or too little of its tests can be seen.
     NOT_PROVEN: the evidence is not there; the work is on a branch with a report.
     NEEDS_PERSON: the job waits for an answer.
     OVER_BUDGET: a limit is used up.
@@ -33,6 +33,7 @@ class ExitCode(IntEnum):
 
 BY_OUTCOME = {
     JobOutcome.DONE: ExitCode.DONE,
+    JobOutcome.NOT_STARTED: ExitCode.USAGE,
     JobOutcome.NOT_PROVEN: ExitCode.NOT_PROVEN,
     JobOutcome.FAILED: ExitCode.FAILED,
     JobOutcome.CANCELLED: ExitCode.CANCELLED,

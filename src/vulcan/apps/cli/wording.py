@@ -7,8 +7,10 @@ from typing import Any
 
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain import events as e
-from vulcan.domain.evidence import Severity
+from vulcan.domain.evidence import Answer, Severity
 from vulcan.domain.testing import Outcome, TestRun
+
+MARKS = {Answer.HOLDS: "✓", Answer.BROKEN: "✗", Answer.NOT_SEEN: "?"}
 
 Words = Callable[[Any], str | None]
 
@@ -50,10 +52,23 @@ def _tests_run(event: e.TestsRun) -> str:
 
 def _judged(event: e.EvidenceJudged) -> str:
     gates = "".join(
-        f"\n    {'✓' if gate.passed else '✗'} {gate.gate}: {one_line(gate.detail)}"
+        f"\n    {MARKS[gate.answer]} {gate.gate}: {one_line(gate.detail, 160)}"
         for gate in event.verdict.gates
     )
-    return f"verdict: {'PROVEN' if event.verdict.proven else 'not proven'}{gates}"
+    return f"verdict: {'PROVEN' if event.verdict.proven else event.verdict.in_words}{gates}"
+
+
+def _base_tests(event: e.BaseTestsRun) -> str:
+    seen = event.baseline
+    kept = " (as run before on the same files)" if seen.run.reused else ""
+    return f"base: {one_line(seen.in_words, 400)}{kept}"
+
+
+def _finished(event: e.JobFinished) -> str:
+    """How it ended; where nothing was begun also what to do, since the job is not there to be asked about."""
+    line = f"{event.outcome.value}: {one_line(event.reason, 400)}"
+    hints = event.next_steps.splitlines() if event.outcome is e.JobOutcome.NOT_STARTED else ()
+    return line + "".join(f"\n    {one_line(hint, 400)}" for hint in hints)
 
 
 def _requirements(event: e.RequirementsAnalyzed) -> str:
@@ -88,6 +103,7 @@ _WORDS: dict[type[e.Event], Words] = {
     e.EnvironmentPrepared: lambda v: (
         f"dependencies: {v.digest[:12]}" + "".join(f"\n    note: {one_line(n, 200)}" for n in v.notes)
     ),
+    e.BaseTestsRun: _base_tests,
     e.CodeGenerated: _generated,
     e.CodeValidated: _validated,
     e.TestsGenerated: lambda v: (
@@ -121,5 +137,5 @@ _WORDS: dict[type[e.Event], Words] = {
     e.JobChosen: lambda v: f"about job {one_line(v.job)}",
     e.ActProposed: lambda v: f"asks whether to go on: {v.proposal.intent.value}",
     e.ProseCompacted: lambda v: f"messages up to {v.upto} compacted",
-    e.JobFinished: lambda v: f"{v.outcome.value}: {one_line(v.reason, 300)}",
+    e.JobFinished: _finished,
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.application.amendments import HOW, Word, numbered_list, read_word
-from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
+from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person
 from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.views import View, choose_view
@@ -43,8 +43,11 @@ TERMINATED = 143
     "--confirm", is_flag=True, help="Wait for your word on the requirements, also without a terminal."
 )
 @click.option("--release", is_flag=True, help="Tag the merge and write release notes.")
+@blind_option
 @job_options
-def run(instruction: str | None, repo: Path, *, yes: bool, confirm: bool, **options: Any) -> None:
+def run(
+    instruction: str | None, repo: Path, *, yes: bool, confirm: bool, blind: bool, **options: Any
+) -> None:
     """Turn INSTRUCTION into a proven change, on a branch and in a pull request."""
     if instruction == "-" or (instruction is None and not sys.stdin.isatty()):
         instruction = sys.stdin.read()
@@ -64,6 +67,7 @@ def run(instruction: str | None, repo: Path, *, yes: bool, confirm: bool, **opti
         by=person(),
         ask=not yes,
         confirm=not yes and (confirm or (_at_terminal() and not options["as_json"])),
+        blind=blind,
     )
     job = vulcan.desk.request(order, vulcan.source())
     sys.exit(work_on(vulcan, job, as_json=options["as_json"], verbose=options["verbose"]))
@@ -182,6 +186,8 @@ def work_on(vulcan: Vulcan, job: str, *, as_json: bool, verbose: bool) -> int:
         except click.Abort:  # Ctrl-C or Ctrl-D: the job goes on waiting
             click.echo("")
             break
+    if not state.started:
+        raise UserError(f"the job was not started: Vulcan {state.reason}", hint=state.next_steps)
     if not as_json:
         _summary(job, state)
     return code

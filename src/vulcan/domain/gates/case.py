@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vulcan.domain.baseline import Baseline
 from vulcan.domain.evidence import Finding, GateResult
 from vulcan.domain.generation import CodeGeneration
 from vulcan.domain.requirements import Requirement
@@ -13,7 +14,10 @@ from vulcan.domain.testing import CodeTesting, TestReport, without_parameters
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that is known about a change; `earlier` are the findings of the round before."""
+    """Everything that is known about a change.
+
+    `earlier` are the findings of the round before, `baseline` is what was seen of the project's tests before the work.
+    """
 
     requirement: Requirement
     generation: CodeGeneration
@@ -21,6 +25,7 @@ class Case:
     report: TestReport
     static: tuple[Finding, ...] = ()
     earlier: tuple[Finding, ...] = ()
+    baseline: Baseline | None = None
 
     def may_change(self, test: str) -> bool:
         """Whether the requirement itself changes what an existing test expects (node id or its file)."""

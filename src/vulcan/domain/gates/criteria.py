@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vulcan.domain.baseline import same_cause
 from vulcan.domain.evidence import Finding, GateResult, Owner
 from vulcan.domain.gates.case import Case
 from vulcan.domain.testing import Outcome
@@ -14,7 +15,8 @@ def judge(case: Case) -> GateResult:
     new = case.report.new
     if new.note:
         text = f"The new tests could not be run: {new.note}"
-        return GateResult(NAME, False, new.note, (Finding(NAME, Owner.TEST_AUTHOR, text),))
+        owner = Owner.PERSON if same_cause(case.report.base.note, new.note) else Owner.TEST_AUTHOR
+        return GateResult(NAME, False, new.note, (Finding(NAME, owner, text),), owner is not Owner.PERSON)
     findings = [_missing(test) for test in case.report.missing]
     shown = 0
     for criterion in case.requirement.criteria:

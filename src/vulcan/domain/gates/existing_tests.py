@@ -2,43 +2,139 @@
 
 from __future__ import annotations
 
-from vulcan.domain.evidence import Finding, GateResult, Owner, Severity
+from vulcan.domain.baseline import Baseline, exists, first_cause, same_cause
+from vulcan.domain.evidence import Finding, GateResult, Owner
 from vulcan.domain.gates.case import Case
 from vulcan.domain.testing import Outcome, TestResult, without_parameters
 
 NAME = "existing tests"
 SHOWN = 5
+BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
 def judge(case: Case) -> GateResult:
-    """Every test that passed on the base passes on the change, unless the requirement changes it."""
-    base, existing = case.report.base, case.report.existing
-    if existing.note:
-        text = f"The existing tests could not be run on the change: {existing.note}"
-        return GateResult(NAME, False, existing.note, (Finding(NAME, Owner.CODER, text),))
-    now = existing.by_id()
-    passed = [r.id for r in base.results if r.outcome is Outcome.PASSED]
-    broken = [test for test in passed if not _still_passes(now.get(test)) and not case.may_change(test)]
-    altered = [t for t in case.report.altered if not case.may_change(t)]
+    """Every test that passed on the base passes on the change, unless the requirement changes it.
+
+    What was broken is the coder's or the test author's; what could not be seen is a person's, since no change to the
+    code makes it seen.
+    """
+    findings = [*_unusable(case), *_all_broken(case), *_all_altered(case), *_all_stale(case)]
+    unseen = _unseen(case)
+    if unseen:
+        findings.append(Finding(NAME, Owner.PERSON, unseen))
+    broken = any(f.owner is not Owner.PERSON for f in findings)
+    seen = broken or not unseen
+    return GateResult(NAME, not findings, _detail(case, unseen), tuple(findings), seen)
+
+
+# ----------------------------------------------------------------------------------------------- broken
+
+
+def _unusable(case: Case) -> list[Finding]:
+    """A run that only the change breaks as a whole is the coder's."""
+    note, before = case.report.existing.note, case.report.base.note
+    if not note or same_cause(before, note):
+        return []
+    return [Finding(NAME, Owner.CODER, f"The existing tests could not be run on the change: {note}")]
+
+
+def _passed(case: Case) -> list[str]:
+    return [r.id for r in case.report.base.results if r.outcome is Outcome.PASSED]
+
+
+def _no_longer(case: Case) -> list[str]:
+    """Tests that passed before and don't now; where the run broke off, those that it did not reach don't count."""
+    now = case.report.existing.by_id()
+    cut = bool(case.report.existing.note)
+    return [t for t in _passed(case) if not _still_passes(now.get(t)) and not (cut and t not in now)]
+
+
+def _all_broken(case: Case) -> list[Finding]:
+    now = case.report.existing.by_id()
+    broken = [test for test in _no_longer(case) if not case.may_change(test)]
     findings = [_broken(test, now.get(test) or now.get(test.split("::", 1)[0])) for test in broken[:SHOWN]]
-    findings += [_altered(test) for test in altered[:SHOWN]]
     if len(broken) > SHOWN:
-        findings.append(
-            Finding(NAME, Owner.CODER, f"... and {len(broken) - SHOWN} more existing tests fail.")
-        )
-    allowed = {without_parameters(t) for t in passed if case.may_change(t) and not _still_passes(now.get(t))}
-    findings += [_stale(case, test) for test in sorted(allowed) if _is_stale(case, test)][:SHOWN]
-    detail = f"{len(passed) - len(broken)} of {len(passed)} that passed before still pass"
-    failing_before = sum(1 for r in base.results if r.outcome in (Outcome.FAILED, Outcome.ERROR))
-    if failing_before:
-        detail += f"; {failing_before} failed before the change already"
-    if allowed:
-        detail += f"; {len(allowed)} change because the requirement says so: {', '.join(sorted(allowed))}"
+        text = f"... and {len(broken) - SHOWN} more existing tests fail: {_named(broken[SHOWN:])}"
+        findings.append(Finding(NAME, Owner.CODER, text))
+    return findings
+
+
+def _all_altered(case: Case) -> list[Finding]:
+    return [_altered(test) for test in [t for t in case.report.altered if not case.may_change(t)][:SHOWN]]
+
+
+def _changed(case: Case) -> list[str]:
+    """Test functions that fail now because the requirement says so."""
+    return sorted({without_parameters(t) for t in _no_longer(case) if case.may_change(t)})
+
+
+def _all_stale(case: Case) -> list[Finding]:
+    return [_stale(case, test) for test in _changed(case) if _is_stale(case, test)][:SHOWN]
+
+
+# --------------------------------------------------------------------------------------------- not seen
+
+
+def _unseen(case: Case) -> str:
+    """Why the existing tests say too little about the change; empty where they say enough."""
+    base, before = case.report.base, case.baseline or Baseline(case.report.base)
+    if before.blind:
+        return f"Vulcan {before.blind}. {before.hint}".rstrip()
     if base.note:
-        findings.append(Finding(NAME, Owner.PERSON, f"On the base commit: {base.note}", Severity.WARNING))
-        detail += f"; base run: {base.note}"
-    blocking = any(f.severity is Severity.BLOCKING for f in findings)
-    return GateResult(NAME, not blocking, detail, tuple(findings))
+        return f"On the base commit the existing tests could not be run: {base.note}"
+    if exists(before.run, before.estimate) and Outcome.PASSED not in base.counts:
+        return f"None of the existing tests passes on the base commit: {first_cause(base)}"
+    if case.report.unseen:
+        return (
+            f"Test files that import what was changed can't be collected on the base commit: "
+            f"{_named(case.report.unseen)} ({first_cause(base)})"
+        )
+    return ""
+
+
+# -------------------------------------------------------------------------------------------- in words
+
+
+def _detail(case: Case, unseen: str) -> str:
+    base, passed = case.report.base, _passed(case)
+    before = case.baseline or Baseline(base)
+    if not base.results and not unseen:
+        return "there are no existing tests"
+    gone = [test for test in _no_longer(case) if not case.may_change(test)]
+    parts = [
+        f"{len(passed) - len(gone)} of {len(passed)} that passed before still pass, of {_collected(case)}"
+    ]
+    if before.missing:
+        parts[0] += (
+            f", {len(before.missing)} of {before.estimate.files} test files not: {_named(before.missing)}"
+        )
+    failing = [r.id for r in base.results if r.outcome in BAD]
+    if failing:
+        parts.append(f"{len(failing)} failed before the change already: {_named(failing)}")
+    if changed := _changed(case):
+        parts.append(f"{len(changed)} change because the requirement says so: {', '.join(changed)}")
+    if gone:
+        parts.append(f"broken: {_named(gone)}")
+    if case.report.existing.note and not same_cause(base.note, case.report.existing.note):
+        parts.append(f"on the change: {case.report.existing.note}")
+    if unseen:
+        parts.insert(0, f"not seen: {unseen}")
+    if base.reused:
+        parts.append("the base run is that of an earlier job on the same files")
+    if case.report.existing.reused:
+        parts.append("the run on the change is one of before on the same files")
+    return "; ".join(parts)
+
+
+def _collected(case: Case) -> str:
+    return (
+        f"{sum('::' in r.id or r.outcome is not Outcome.ERROR for r in case.report.base.results)} collected"
+    )
+
+
+def _named(tests: list[str] | tuple[str, ...]) -> str:
+    more = f" and {len(tests) - SHOWN} more" if len(tests) > SHOWN else ""
+    return ", ".join(tests[:SHOWN]) + more
 
 
 def _still_passes(result: TestResult | None) -> bool:

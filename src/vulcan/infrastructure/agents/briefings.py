@@ -13,6 +13,7 @@ SAID = "The person says, while the work is under way (take it into account from 
 def render(briefing: Briefing) -> str:
     """The first user message."""
     parts = [briefing.overview]
+    parts.append(briefing.tests)
     parts.append(f"Instruction:\n{briefing.instruction}")
     if briefing.rules:
         parts.append("Standing rules of the person:\n" + "\n".join(f"- {rule}" for rule in briefing.rules))

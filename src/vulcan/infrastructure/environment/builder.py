@@ -19,7 +19,8 @@ from vulcan.infrastructure.environment.added import FILES, FOLDERS, Added, listi
 from vulcan.infrastructure.environment.building import AS_WHEEL, ProjectBuilder
 from vulcan.infrastructure.environment.declared import Declared, fits, naming_digest, read_declared
 from vulcan.infrastructure.environment.index import Index, read_index
-from vulcan.infrastructure.environment.interpreters import Interpreter, choose, installed, reachable
+from vulcan.infrastructure.environment.interpreters import Interpreter, choose, installed, named, reachable
+from vulcan.infrastructure.environment.recipes import recipes
 from vulcan.infrastructure.environment.resolving import PINS, RESOLVED, Resolution, Resolver, write_pins
 from vulcan.infrastructure.environment.setup_box import (
     CACHE,
@@ -101,9 +102,7 @@ class UvEnvironments:
 
     def _plan(self, checkout: Path, tree: str, newer_than: str) -> Plan:
         declared = read_declared(checkout)
-        recipe = (
-            self._recipes[0] if self._recipes else Recipe(source=declared.lock or "what the project declares")
-        )
+        recipe = recipes(checkout, self._recipes)[0]
         interpreter = self._interpreter(declared, recipe)
         builds = bool(declared.installable or declared.editable or recipe.setup)
         salt = (
@@ -127,6 +126,8 @@ class UvEnvironments:
 
     def _interpreter(self, declared: Declared, recipe: Recipe) -> Interpreter:
         own = self._root / "pythons"
+        if recipe.python.startswith("/"):
+            return reachable(named(Path(recipe.python)), own)
         found = installed(self._environ, own)
         chosen = choose(found, recipe.python or declared.python, lambda v: fits(declared.requires_python, v))
         if chosen is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vulcan.application.ports import Mount
+from vulcan.domain.errors import UserError
 
 SYSTEM = ("/usr/bin", "/usr/local/bin")
 TARGET = "/opt/python"
@@ -95,6 +96,28 @@ def choose(found: Sequence[Interpreter], pinned: str, fits: Callable[[str], bool
     fitting = [each for each in found if fits(each.version)]
     exact = [each for each in fitting if pinned and _is(each.version, pinned)]
     return next(iter(exact or fitting), None)
+
+
+def named(path: Path) -> Interpreter:
+    """The interpreter that a person names; that of a virtual environment stands for the one it was made from.
+
+    Raises:
+        UserError: there is none.
+    """
+    configuration = path.parent.parent / "pyvenv.cfg"
+    if configuration.is_file():
+        home = re.search(r"^home\s*=\s*(.+)$", configuration.read_text(errors="replace"), re.MULTILINE)
+        path = Path(home[1].strip()) / "python3" if home else path
+    real = path.resolve()
+    match = _NAME.fullmatch(real.name)
+    if not match or not real.is_file():
+        raise UserError(
+            f"{path} is no Python interpreter",
+            hint="Give one such as --python /usr/bin/python3.12, or a version.",
+        )
+    if str(real.parent) in SYSTEM:
+        return Interpreter(real, match[1])
+    return Interpreter(real, match[1], real.parent.parent)
 
 
 def _is(version: str, pinned: str) -> bool:

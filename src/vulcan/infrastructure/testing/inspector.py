@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vulcan.application.ports import Box, BoxSpec, Limits, Mount, Sandbox, TestChanges
+from vulcan.domain.baseline import TestEstimate
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
 
@@ -16,6 +17,7 @@ TIMEOUT = 60.0
 ANSWER_LIMIT = 4_000_000
 BASE_TARGET = "/base"
 PROGRAM = "vulcan_inspect.py"
+COUNTER = "vulcan_count.py"
 
 
 class Inspector:
@@ -41,7 +43,18 @@ class Inspector:
         answer = await self._ask("tests", head, base=base, paths=list(paths))
         return TestChanges(**{kind: tuple(found) for kind, found in answer.items()})
 
-    async def _ask(self, do: str, head: Path, *, base: Path | None = None, **more: Any) -> Any:
+    async def estimate_tests(self, checkout: Path, arguments: Sequence[str] = ()) -> TestEstimate:
+        """Test functions in the files that pytest would collect with these arguments, and those files."""
+        answer = await self._ask("estimate", checkout, COUNTER, arguments=list(arguments))
+        return TestEstimate(int(answer["tests"]), tuple(map(str, answer["paths"])))
+
+    async def importing(self, checkout: Path, tests: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
+        """Those of the test files that import what the files `paths` define, also by way of their packages."""
+        return tuple(await self._ask("importing", checkout, COUNTER, tests=list(tests), paths=list(paths)))
+
+    async def _ask(
+        self, do: str, head: Path, program: str = PROGRAM, *, base: Path | None = None, **more: Any
+    ) -> Any:
         mounts = [self._toolbox.mount()]
         if base is not None:
             mounts.append(Mount(base, BASE_TARGET))
@@ -49,13 +62,13 @@ class Inspector:
         async with self._sandbox.open(spec) as box:
             if base is not None:
                 more["base"] = box.inside(BASE_TARGET)
-            return await ask(box, do, **more)
+            return await ask(box, do, program, **more)
 
 
-async def ask(box: Box, do: str, **more: Any) -> Any:
+async def ask(box: Box, do: str, program: str = PROGRAM, **more: Any) -> Any:
     """What the program that reads source answers, in a box that shows the toolbox."""
     request = {"do": do, "head": box.workspace_path, **more}
-    argv = [PYTHON, "-I", "-S", f"{box.inside(TARGET)}/{PROGRAM}", json.dumps(request)]
+    argv = [PYTHON, "-I", "-S", f"{box.inside(TARGET)}/{program}", json.dumps(request)]
     result = await box.run(argv, timeout=TIMEOUT, output_limit=ANSWER_LIMIT)
     try:
         return json.loads(result.output)

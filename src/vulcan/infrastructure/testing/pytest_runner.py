@@ -91,7 +91,7 @@ class PytestRunner:
     def _argv(
         self, box: Box, environment: PreparedEnvironment, request: TestRequest, more: tuple[str, ...]
     ) -> list[str]:
-        files = sorted({test.split("::", 1)[0] for test in request.ids})
+        files = [] if request.beside_all else sorted({test.split("::", 1)[0] for test in request.ids})
         program = f"{box.inside(TARGET)}/{PROGRAM}"
         return [
             box.inside(environment.python), program, *FLAGS, *EVERY_TEST, *request.arguments, *more, *files

@@ -14,7 +14,7 @@ from vulcan.application.ports import Mount
 from vulcan.domain.errors import VulcanError
 
 TARGET = "/opt/vulcan"
-INSIDE = ("vulcan_pytest.py", "vulcan_report.py", "vulcan_inspect.py")
+INSIDE = ("vulcan_pytest.py", "vulcan_report.py", "vulcan_inspect.py", "vulcan_count.py")
 
 
 class Toolbox:

@@ -126,7 +126,7 @@ def _task_state(due: Next) -> State[Any]:
 
 
 def _flow_state(due: Next) -> State[Any]:
-    if due == Ended(JobOutcome.FAILED):
+    if due in (Ended(JobOutcome.FAILED), Ended(JobOutcome.NOT_STARTED)):
         return Failed(message=_words(due))
     if due == Ended(JobOutcome.CANCELLED):
         return Cancelled(message=_words(due))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person
+from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person
 from vulcan.apps.cli.safe import one_line
 from vulcan.domain.errors import UserError
 
@@ -39,8 +39,9 @@ CHAT, SINGLE_QUESTION = "c", "q"
 )
 @click.option("--list", "listing", is_flag=True, help="List the conversations.")
 @click.option("--yes", is_flag=True, help="Requirements and open questions do not wait for your word.")
+@blind_option
 @job_options
-def chat(repo: Path, resume: str, *, listing: bool, yes: bool, **options: Any) -> None:
+def chat(repo: Path, resume: str, *, listing: bool, yes: bool, blind: bool, **options: Any) -> None:
     """Talk with Vulcan: start jobs, steer them, ask about them, approve, cancel, undo.
 
     On a terminal: history, completion, several lines, live stages. In a pipe: a message a line.
@@ -54,7 +55,7 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, **options: Any) -
     state = vulcan.source().inspect(repo)
     root = state.root
     conversation = _resumed(vulcan, resume, root) if resume else begin(vulcan, root)
-    talk = vulcan.talk(conversation, root, _passed_on(options), person(), ask=not yes)
+    talk = vulcan.talk(conversation, root, _passed_on(options), person(), ask=not yes, blind=blind)
     if at_terminal() and not options["as_json"]:
         from vulcan.apps.cli.chat.terminal import converse_at_terminal
 

@@ -65,6 +65,22 @@ def pytest_collectreport(report):
     if report.failed:
         text = str(report.longrepr or "")
         say(type="collect", path=report.nodeid, message=text[-MESSAGE:])
+    elif report.skipped and not WANTED:
+        say(type="test", id=report.nodeid, outcome="skipped")
+
+
+DESELECTED = set()
+
+
+def pytest_deselected(items):
+    DESELECTED.update(item.nodeid.split("::", 1)[0] for item in items)
+
+
+def pytest_collection_finish(session):
+    """A file of which the project leaves out all tests was seen all the same."""
+    if not WANTED:
+        for path in sorted(DESELECTED - {item.nodeid.split("::", 1)[0] for item in session.items}):
+            say(type="test", id=path, outcome="skipped")
 
 
 @pytest.hookimpl(hookwrapper=True)
