@@ -6,13 +6,22 @@ import hashlib
 import json
 from dataclasses import replace
 
-from vulcan.application.ports import Checkout, TestRequest
+from vulcan.application.joblog import JobLog
+from vulcan.application.ports import Checkout, PreparedEnvironment, TestRequest
 from vulcan.application.services import Services
 from vulcan.domain.codec import encode
+from vulcan.domain.events import EnvironmentPrepared
 from vulcan.domain.testing import TestRun
 
 FORMAT = 1
 """Goes up when the same inputs come to mean other results, such as with another way to start the tests."""
+
+
+def note_environment(log: JobLog, environment: PreparedEnvironment) -> None:
+    """Record once with what dependencies the tests are run, and what is missing of them."""
+    known = log.job.environment
+    if known is None or known.digest != environment.digest:
+        log.append(EnvironmentPrepared(environment.digest, environment.notes))
 
 
 async def run_suite(services: Services, job: str, commit: str, base: str) -> TestRun:

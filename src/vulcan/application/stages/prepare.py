@@ -13,10 +13,10 @@ from vulcan.application.commits import request_of
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Checkout
 from vulcan.application.services import Services
-from vulcan.application.suite import suite_of
+from vulcan.application.suite import note_environment, suite_of
 from vulcan.domain.baseline import Baseline, TestEstimate, exists, sight, too_little
 from vulcan.domain.environment import Recipe, ReportForm
-from vulcan.domain.events import BaseTestsRun, EnvironmentPrepared, Event, JobFinished, JobOutcome
+from vulcan.domain.events import BaseTestsRun, Event, JobFinished, JobOutcome
 from vulcan.domain.testing import TestRun
 
 FOREIGN = frozenset(
@@ -64,12 +64,13 @@ async def prepare(services: Services, log: JobLog) -> None:
     base = request.base_commit
     async with services.checkouts.clean(log.id, base, base) as checkout:
         environment = checkout.environment
+        note_environment(log, environment)
         estimate, run = await asyncio.gather(
             _estimate(services, checkout), suite_of(services, checkout, base)
         )
     command = command_of(environment.recipe, services.tests.arguments)
     seen = look(Baseline(run, estimate, command), services.repository.files(base), environment.recipe)
-    events: list[Event] = [EnvironmentPrepared(environment.digest, environment.notes), BaseTestsRun(seen)]
+    events: list[Event] = [BaseTestsRun(seen)]
     stops = bool(seen.blind) and not request.blind
     if stops:
         hints = [*_lacking(environment.notes), seen.hint, BLIND_HINT]

@@ -11,8 +11,9 @@ from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.ports import Checkout
 from vulcan.application.secrets import find_secrets
 from vulcan.application.services import Services
+from vulcan.application.suite import note_environment
 from vulcan.application.tampering import find_tampering
-from vulcan.domain.events import CodeValidated, EnvironmentPrepared
+from vulcan.domain.events import CodeValidated
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import STEERING, Job
@@ -35,7 +36,7 @@ async def validate(services: Services, log: JobLog) -> None:
     base, head = request.base_commit, generation.metadata.commit
     paths = [a.path for a in generation.artifacts if a.kind is not ChangeKind.DELETED]
     async with services.checkouts.clean(log.id, head, base) as after:
-        _note_environment(log, after)
+        note_environment(log, after.environment)
         found = await _check(services, after, paths)
     if found:
         async with services.checkouts.clean(log.id, base, base) as before:
@@ -47,13 +48,6 @@ async def validate(services: Services, log: JobLog) -> None:
     if reviewed:
         found += await _review(services, log, diff)
     log.append(CodeValidated(found, job.round, reviewed))
-
-
-def _note_environment(log: JobLog, checkout: Checkout) -> None:
-    """Record once with what dependencies the change is checked, and what is missing of them."""
-    environment, known = checkout.environment, log.job.environment
-    if known is None or known.digest != environment.digest:
-        log.append(EnvironmentPrepared(environment.digest, environment.notes))
 
 
 def _wants_review(job: Job) -> bool:

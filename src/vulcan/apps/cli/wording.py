@@ -65,10 +65,9 @@ def _base_tests(event: e.BaseTestsRun) -> str:
 
 
 def _finished(event: e.JobFinished) -> str:
-    """How it ended; where nothing was begun also what to do, since the job is not there to be asked about."""
-    line = f"{event.outcome.value}: {one_line(event.reason, 400)}"
-    hints = event.next_steps.splitlines() if event.outcome is e.JobOutcome.NOT_STARTED else ()
-    return line + "".join(f"\n    {one_line(hint, 400)}" for hint in hints)
+    if event.outcome is e.JobOutcome.NOT_STARTED:  # the line before has just said what is seen
+        return f"{event.outcome.value}: too little of the project's tests can be seen"
+    return f"{event.outcome.value}: {one_line(event.reason, 300)}"
 
 
 def _requirements(event: e.RequirementsAnalyzed) -> str:
