@@ -174,5 +174,19 @@ def test_several_projects_of_one_repository(tmp_path: Path) -> None:
     assert found[2].source == "vulcan.toml, package.json"
 
 
+def test_members_of_a_workspace_without_a_root_project_are_each_on_their_own(tmp_path: Path) -> None:
+    workspace = "[project]\nname = 'all'\n[tool.uv.workspace]\nmembers = ['*']\n"
+    files = {
+        "uv.lock": "",
+        "pyproject.toml": workspace,
+        "api/pyproject.toml": "",
+        "api/tests/test_x.py": "",
+        "proto/pyproject.toml": "",
+    }
+    assert [each.path for each in recipes(tree(tmp_path, files), ())] == [".", "api"]
+    tree(tmp_path, {"pyproject.toml": f"{workspace}[build-system]\nrequires = []\n"})
+    assert [each.path for each in recipes(tmp_path, ())] == ["."]
+
+
 def test_a_proof_is_no_part_of_what_is_built() -> None:
     assert repr(Recipe(proof=Proof(3))) == repr(Recipe())

@@ -10,6 +10,7 @@ from typing import Any
 
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.infrastructure.environment.declared.commands import split
+from vulcan.infrastructure.environment.declared.members import workspace_members
 from vulcan.infrastructure.environment.declared.tree import MAX_CODE, Tree, at, table, text_of
 
 DECLARED = "what the project declares"
@@ -31,12 +32,23 @@ def recipes(checkout: Path, user: Sequence[Recipe]) -> tuple[Recipe, ...]:
     for recipe in user:
         known = named.get(recipe.path)
         named[recipe.path] = recipe if known is None else known.over(recipe)
-    for path in dict.fromkeys([".", *named]):
+    for path in dict.fromkeys([".", *named, *_members(tree)]):
         seen = _detected(tree, path)
         if seen is not None or path == ".":
             below = seen or Recipe(source=DECLARED)
             named[path] = named[path].over(below) if path in named else below
     return tuple(sorted(named.values(), key=lambda recipe: (recipe.path != ".", recipe.path)))
+
+
+def _members(tree: Tree) -> list[str]:
+    """Folders of a workspace whose root is no project itself: each member's tests are run where they lie."""
+    pyproject = tree.toml("pyproject.toml")
+    if at(pyproject, "build-system") or at(pyproject, "tool", "uv").get("package") is True:
+        return []
+    members = workspace_members(tree, pyproject)
+    return [
+        folder for folder in members if tree.is_folder(f"{folder}/tests") or tree.is_folder(f"{folder}/test")
+    ]
 
 
 def _detected(tree: Tree, folder: str) -> Recipe | None:

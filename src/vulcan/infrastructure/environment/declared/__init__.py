@@ -29,9 +29,10 @@ def read_declared(checkout: Path) -> Declared:
 def read_with_digest(checkout: Path) -> tuple[Declared, Callable[[str], str]]:
     """What `read_declared` gives, and `naming_digest` as a function of its salt, from one and the same reading."""
     tree = Tree(checkout)
-    return gather(tree), tree.digest
+    declared = gather(tree)
+    return declared, lambda salt: tree.digest(f"{salt}\0{declared}")
 
 
 def naming_digest(checkout: Path, salt: str) -> str:
-    """Digest of every file that `read_declared` looks at, and of `salt` (interpreter, format)."""
+    """Digest of every file that `read_declared` looks at, of what it makes of them, and of `salt` (interpreter, format)."""
     return read_with_digest(checkout)[1](salt)
