@@ -148,7 +148,9 @@ def _spending(state: Job) -> None:
 def _markdown(text: str) -> None:
     """Rendered on a terminal, as it is elsewhere."""
     if not sys.stdout.isatty():
-        click.echo(text)
+        from vulcan.application.markdown import as_read
+
+        click.echo(as_read(text))
         return
     from rich.console import Console
     from rich.markdown import Markdown
