@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from vulcan.application.services import Services, TestSettings
 from vulcan.application.tracing import Pusher
 from vulcan.domain.errors import UserError, VulcanError, mask_errors, masked
 from vulcan.domain.events import Worker
+from vulcan.infrastructure.leftovers import owned, start_time, sweep
 
 if TYPE_CHECKING:
     from vulcan.application.converse.questions import Subject
@@ -64,7 +66,11 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.workspace.directories import Directories
 
 
+JOB_ID = re.compile(r"[0-9a-z]{6,12}")
 NEWEST_JOBS = 20
+TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108 - where folders of ours may be left, beside TMPDIR
+NAMED = 5
+ANOTHER_FOLDER = "Set VULCAN_HOME to a folder that you can write to."
 """Jobs back from the newest that are looked at for traces which could not be sent."""
 
 
@@ -152,6 +158,10 @@ class Vulcan:
         self.clock = SystemClock()
         mask_errors(self.masker())
 
+    def need_state_folder(self) -> None:
+        """Make the state folder; raises `VulcanError` where nothing can be kept there."""
+        make_reachable(self.settings.state_dir)
+
     @cached_property
     def blobs(self) -> FileBlobStore:
         """Large payloads."""
@@ -162,10 +172,13 @@ class Vulcan:
     @cached_property
     def store(self) -> SqliteEventStore:
         """The log of events."""
-        from vulcan.infrastructure.store import SqliteEventStore
+        from vulcan.infrastructure.store import CopiedEventStore, SqliteEventStore
 
+        path = self.settings.state_dir / "events.sqlite3"
+        if path.is_file() and not os.access(path.parent, os.W_OK):
+            return CopiedEventStore(path, self.blobs)
         make_reachable(self.settings.state_dir)
-        return SqliteEventStore(self.settings.state_dir / "events.sqlite3", self.blobs)
+        return SqliteEventStore(path, self.blobs)
 
     def masker(self) -> Masker:
         """Takes secrets out of what leaves this machine."""
@@ -325,6 +338,17 @@ class Vulcan:
 
         return await set_up(self.dust_access(), choice_of(name, effort), editor)
 
+    def tidy_up(self) -> None:
+        """Remove what killed processes left in temporary folders, beside what is done meanwhile."""
+        state = self.settings.state_dir
+        places = [
+            Path(tempfile.gettempdir()),
+            *map(Path, TEMPORARY),
+            state / "jobs",
+            state / "trees",
+        ]
+        threading.Thread(target=sweep, args=tuple(dict.fromkeys(places)), name="tidy-up").start()
+
     @staticmethod
     def warm_up() -> None:
         """Load the agents beside what waits for git and the sandbox: the first model request goes out sooner."""
@@ -333,7 +357,27 @@ class Vulcan:
     @cached_property
     def desk(self) -> Desk:
         """Where people's requests are taken."""
-        return Desk(self.store, self.blobs, self.clock)
+        return Desk(self.store, self.blobs, self.clock, self.doubts)
+
+    def doubts(self) -> str:
+        """Why a job may not be found; raises `VulcanError` where the log is damaged."""
+        self.store.check()
+        return self.lost_jobs()
+
+    def lost_jobs(self) -> str:
+        """What to say where there are folders of jobs that the log does not know; else nothing."""
+        folder, log = self.settings.state_dir / "jobs", self.settings.state_dir / "events.sqlite3"
+        kept = {
+            each.parent.name for each in folder.glob("*/workspace.key") if JOB_ID.fullmatch(each.parent.name)
+        }
+        lost = sorted(kept - set(self.store.jobs()))
+        if not lost:
+            return ""
+        names = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
+        return (
+            f"The log {log} does not know jobs whose folders are in {folder} ({names}): it was damaged, replaced or cut. "
+            "Restore it from a backup, together with its -wal file; if nobody misses these jobs, remove their folders."
+        )
 
     @cached_property
     def conversations(self) -> SqliteEventStore:
@@ -441,7 +485,8 @@ class Vulcan:
         return Toolbox(self.settings.state_dir / "tools")
 
     def source(self) -> GitSource:
-        """Users' repositories."""
+        """Users' repositories, of which the state folder holds copies."""
+        self.need_state_folder()
         from vulcan.infrastructure.git import GitSource
 
         return GitSource(self.repository)
@@ -550,7 +595,7 @@ class Project:
     @asynccontextmanager
     async def reading(self, commit: str) -> AsyncGenerator[Workspace, None]:
         """The files of a commit for an agent that only reads, in a workspace that nothing else uses."""
-        name = f"reading-{secrets.token_hex(4)}"
+        name = f"{owned('reading')}{secrets.token_hex(4)}"
         try:
             async with self.directories.workspace(name, "reading", commit, "") as opened:
                 yield opened.files
@@ -567,6 +612,7 @@ class Project:
         from vulcan.application.stages import stage_functions
 
         vulcan = self._vulcan
+        vulcan.tidy_up()
         stages = stage_functions(self.services)
         pipeline = Pipeline(vulcan.store, vulcan.blobs, vulcan.clock, stages, this_lease(), observers)
         url = vulcan.settings.workflow.prefect_api_url
@@ -586,21 +632,13 @@ def make_reachable(folder: Path) -> None:
     except OSError as error:
         raise VulcanError(
             f"the state folder {folder} can't be made: {error.strerror}",
-            hint="Set VULCAN_HOME to a folder that you can write to.",
+            hint=ANOTHER_FOLDER,
         ) from error
+    if not os.access(folder, os.W_OK):
+        raise VulcanError(f"the state folder {folder} can't be written", hint=ANOTHER_FOLDER)
 
 
 # ------------------------------------------------------------------------------------------ the lease
-
-
-def start_time(pid: int) -> int:
-    """Clock ticks after boot at which a process started; 0 if there is none that lives. Source: proc(5), fields 3 and 22."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return 0
-    state, *fields = stat.rpartition(")")[2].split()
-    return 0 if state in "ZX" else int(fields[18])  # a zombie that nobody waits for works on nothing
 
 
 def is_alive(worker: Worker) -> bool:

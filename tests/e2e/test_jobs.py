@@ -433,6 +433,20 @@ def test_merge_policies(cli: Cli, project: Path, recording: Recording) -> None:
     assert "merging is left to people" in run(cli, project, recording(GOOD_JOB), "--merge", "never")
 
 
+def test_a_protected_file_in_a_change_is_shown_and_waits_for_a_person(
+    cli: Cli, project: Path, recording: Recording
+) -> None:
+    workflow = ("write", {"path": ".github/workflows/x.yml", "content": "on: push\n"})
+    edit = ("edit", {"path": "calc.py", "old": "a - b", "new": "a + b"})
+    coder_ = (reply("generate/1/coder/0", workflow, edit), reply("generate/1/coder/1", text="Done."))
+    out = run(cli, project, recording((ANALYSIS, *coder_, REVIEW, *TESTS)), "--merge", "proven")
+    assert "verdict: PROVEN" in out
+    assert "vulcan approve" in out
+    assert "merged #1" not in out
+    assert ".github/workflows/x.yml runs in CI and is added: look at it before you merge" in cli("show")
+    assert "merged #1" in cli("approve")
+
+
 def test_every_event_is_a_json_line(cli: Cli, project: Path, recording: Recording) -> None:
     events = [json.loads(line) for line in run(cli, project, recording(GOOD_JOB), "--json").splitlines()]
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))

@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -98,6 +99,103 @@ def test_a_folder_that_is_gone_is_said(home: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "the current folder does not exist any more" in done.stderr
+
+
+def test_a_home_that_can_not_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for arguments in (("demo",), ("jobs",), ("run", "x", "--model", "recorded:demo")):
+        environment = {**os.environ, "VULCAN_HOME": str(tmp_path / "file" / "state")}
+        done = subprocess.run(
+            [*VULCAN, *arguments], env=environment, check=False, capture_output=True, text=True
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+        assert "VULCAN_HOME" in done.stderr
+
+
+def test_a_damaged_log_is_said_instead_of_jobs_that_are_missing(
+    home: Path, project: Path, recording: Recording
+) -> None:
+    environment = {**os.environ, "VULCAN_HOME": str(home)}
+
+    def vulcan(*arguments: str, code: int = 0) -> str:
+        argv = [*VULCAN, *arguments]
+        done = subprocess.run(argv, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    vulcan("run", "Make add add", "--repo", str(project), "--model", recording(GOOD_JOB))
+    job = json.loads(vulcan("jobs", "--json"))["job"]
+    log = home / "events.sqlite3"
+    content = log.read_bytes()
+    assert not log.with_name("events.sqlite3-wal").exists()
+    log.write_bytes(content[: len(content) // 4096 // 2 * 4096])
+    out = vulcan("show", "nosuch1", code=1)
+    assert f"event log {log}" in out
+    assert ".recover" in out
+
+    log.write_bytes(b"")
+    for path in home.glob("events.sqlite3-*"):
+        path.unlink()
+    for arguments, code in ((("show",), 2), (("resume", job), 2), (("jobs",), 0)):
+        out = vulcan(*arguments, code=code)
+        assert f"does not know jobs whose folders are in {home / 'jobs'} ({job})" in out
+        assert "backup" in out
+
+
+def test_what_a_killed_run_left_is_swept(cli: Cli, home: Path, project: Path, recording: Recording) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "from vulcan.infrastructure.leftovers import owned; print(owned('tree'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    folder = home / "trees" / f".{dead.stdout.strip()}abcd"
+    folder.mkdir(parents=True)
+    (home / "jobs" / "t0000000").mkdir(parents=True)
+    (home / "jobs" / "t0000000" / "workspace.key").write_text("generate/1 0")
+    out = cli("run", "Make add add", "--repo", str(project), "--model", recording(GOOD_JOB))
+    assert "does not know jobs" in out
+    tidying = [thread for thread in threading.enumerate() if thread.name == "tidy-up"]
+    for thread in tidying:
+        thread.join()
+    assert not folder.exists()
+
+
+def read_only(folder: Path) -> Sequence[str]:
+    """What to put before a command so that it can't write into a folder."""
+    if os.geteuid():
+        folder.chmod(0o555)
+        return ()
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    return ("unshare", "--mount", "sh", "-c", script, str(folder))
+
+
+def test_a_read_only_state_folder_can_be_read(
+    cli: Cli, home: Path, project: Path, recording: Recording
+) -> None:
+    cli("run", "Make add add", "--repo", str(project), "--model", recording(GOOD_JOB))
+    environment = {**os.environ, "VULCAN_HOME": str(home)}
+    before = read_only(home)
+
+    def vulcan(*arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [*before, *VULCAN, *arguments]
+        return subprocess.run(argv, env=environment, check=False, capture_output=True, text=True)
+
+    try:
+        for arguments in (("jobs",), ("show",), ("show", "--events"), ("stats",)):
+            done = vulcan(*arguments)
+            assert (done.returncode, done.stderr) == (0, ""), done.stderr
+            assert done.stdout
+        for arguments in (
+            ("resume",),
+            ("run", "x", "--repo", str(project), "--model", "recorded:demo"),
+            ("demo",),
+        ):
+            done = vulcan(*arguments)
+            assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+            assert "VULCAN_HOME" in done.stderr
+    finally:
+        home.chmod(0o755)
 
 
 @pytest.mark.parametrize("content", [b"not json\n", b"\xff\xfe\x00\n", b"[]\n"])

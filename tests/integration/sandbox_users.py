@@ -5,12 +5,14 @@ import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import vulcan
 
 STARTERS = ["root", "user"] if os.geteuid() == 0 else ["user"]
 OTHER_USER = 5000
+PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py")
 
 
 @contextmanager
@@ -28,6 +30,14 @@ def started_by(starter):
         )
         for program in Path(__file__).parent.glob("sandbox_*.py"):
             shutil.copy(program, state)
+        for name in PACKAGES:
+            source = Path(find_spec(name).origin)
+            if source.name == "__init__.py":
+                shutil.copytree(
+                    source.parent, state / "packages" / name, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            else:
+                shutil.copy(source, state / "packages")
         (state / "tmp").mkdir()
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",

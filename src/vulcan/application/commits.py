@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vulcan.application.plaintext import on_one_line
+from vulcan.application.secrets import without_secrets
 from vulcan.application.services import Repository
 from vulcan.application.testpaths import is_test_path
 from vulcan.domain.errors import UserError
@@ -29,7 +31,7 @@ def requirement_of(job: Job) -> Requirement:
 
 def subject(requirement: Requirement) -> str:
     """The summary as a commit's first line."""
-    line = " ".join(requirement.summary.split()).rstrip(".")
+    line = on_one_line(without_secrets(requirement.summary)).rstrip(".")
     return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 3].rstrip() + "..."
 
 
@@ -39,7 +41,7 @@ def code_commit(repository: Repository, job: Job, job_id: str, tree: str) -> str
     changed = [a.path for a in repository.changes(request.base_commit, tree)]
     kept_out = [p for p in changed if is_test_path(p)]
     product = repository.overlay(tree, request.base_commit, kept_out) if kept_out else tree
-    criteria = "\n".join(f"{c.id}: {c.text}" for c in requirement.criteria)
+    criteria = "\n".join(f"{c.id}: {on_one_line(without_secrets(c.text))}" for c in requirement.criteria)
     message = f"{subject(requirement)}\n\n{criteria}\n\nVulcan-Job: {job_id}\n"
     return repository.commit(product, request.base_commit, message)
 

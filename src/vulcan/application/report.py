@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from vulcan.application.commits import requirement_of, subject
+from vulcan.application.markdown import code, inert
+from vulcan.application.plaintext import on_one_line
 from vulcan.application.spending import usage_in_words
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
@@ -19,7 +22,7 @@ ANSWERS = {Answer.HOLDS: MARK[True], Answer.BROKEN: MARK[False], Answer.NOT_SEEN
 def pull_request_body(job_id: str, job: Job) -> str:
     """The body of the pull request: what was asked, what proves it, what it cost."""
     requirement = requirement_of(job)
-    parts = [_headline(job), f"**Asked:** {_quoted(job.request.instruction if job.request else '')}"]
+    parts = [_headline(job), f"**Asked:** {inert(job.request.instruction if job.request else '', 500)}"]
     parts.append(_criteria(job))
     if job.verdict is not None:
         parts.append(_gates(job.verdict))
@@ -28,13 +31,14 @@ def pull_request_body(job_id: str, job: Job) -> str:
     if job.report is not None:
         parts.append(_runs(job))
     if requirement.assumptions:
-        lines = "\n".join(f"- {a.id}: {a.text}" for a in requirement.assumptions)
+        lines = "\n".join(f"- {a.id}: {inert(a.text)}" for a in requirement.assumptions)
         parts.append(f"### Assumptions\n{lines}")
     if job.environment and job.environment.notes:
-        lines = "\n".join(f"- {' '.join(note.split())[:300]}" for note in job.environment.notes)
+        lines = "\n".join(f"- {inert(note, 300)}" for note in job.environment.notes)
         parts.append(f"### Environment\n{lines}")
     if job.warnings:
-        parts.append("### Warnings\n" + "\n".join(f"- {w.gate}: {w.text} ({w.path})" for w in job.warnings))
+        lines = "\n".join(f"- {w.gate}: {inert(w.text)} ({inert(w.path)})" for w in job.warnings)
+        parts.append(f"### Warnings\n{lines}")
     if not job.proven:
         parts.append(_tried(job))
     parts.append(f"### Cost\n{_cost(job)}")
@@ -46,13 +50,9 @@ def _headline(job: Job) -> str:
     if job.proven:
         return "**Proven.** Every gate below was computed by re-running the tests in clean checkouts."
     if job.verdict is not None and job.verdict.in_words != "not proven":
-        unseen = "; ".join(g.detail for g in job.verdict.gates if g.answer is Answer.NOT_SEEN)
+        unseen = "; ".join(inert(g.detail) for g in job.verdict.gates if g.answer is Answer.NOT_SEEN)
         return f"**Shown, not proven.** Nothing that was seen speaks against it, but too little was: {unseen}"
     return "**Not proven.** This is work in progress, kept so that nothing is lost; do not merge it as it is."
-
-
-def _quoted(text: str) -> str:
-    return " ".join(text.split())[:500]
 
 
 def _criteria(job: Job) -> str:
@@ -62,27 +62,23 @@ def _criteria(job: Job) -> str:
     rows = ["### Criteria", "", "| | Criterion | Shown by | Commit |", "|--|--|--|--|"]
     for criterion in requirement.criteria:
         proof = proofs.get(criterion.id)
-        tests = "<br>".join(f"`{t}`" for t in proof.tests) if proof and proof.tests else "-"
+        tests = "<br>".join(map(code, proof.tests)) if proof and proof.tests else "-"
         mark = MARK[bool(proof and proof.proven)]
         commit = job.newest_commit[:10]
-        rows.append(f"| {mark} | **{criterion.id}** {_cell(criterion.text)} | {tests} | {commit} |")
+        rows.append(f"| {mark} | **{criterion.id}** {inert(criterion.text)} | {tests} | {commit} |")
     return "\n".join(rows)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _gates(verdict: Verdict) -> str:
     rows = ["### Gates", "", "| | Gate | What it saw |", "|--|--|--|"]
-    rows += [f"| {ANSWERS[g.answer]} | {g.gate} | {_cell(g.detail)} |" for g in verdict.gates]
+    rows += [f"| {ANSWERS[g.answer]} | {g.gate} | {inert(g.detail)} |" for g in verdict.gates]
     return "\n".join(rows)
 
 
 def _baseline(seen: Baseline) -> str:
     """What was seen of the project's own tests before the work began."""
     kept = " The run is one of before, on the same files in the same environment." if seen.run.reused else ""
-    return f"### Before the change\nVulcan {seen.in_words}. Command: `{seen.command}`.{kept}"
+    return f"### Before the change\nVulcan {inert(seen.in_words)}. Command: {code(seen.command)}.{kept}"
 
 
 def _runs(job: Job) -> str:
@@ -103,20 +99,20 @@ def _runs(job: Job) -> str:
 
 def _red_green_row(entry: RedGreen) -> str:
     kill = " and fails on emptied bodies" if entry.kills_empty_body else ""
-    red = f"{entry.grade.value}: {_cell(entry.red_reason)[:120]}{kill}" if entry.red_reason else "passes"
-    return f"| {MARK[entry.proves]} | `{entry.test}` | {red} | {'passes' if entry.green else 'fails'} |"
+    red = f"{entry.grade.value}: {inert(entry.red_reason, 120)}{kill}" if entry.red_reason else "passes"
+    return f"| {MARK[entry.proves]} | {code(entry.test)} | {red} | {'passes' if entry.green else 'fails'} |"
 
 
 def _tried(job: Job) -> str:
-    lines = ["### What was tried", *(f"- {note}" for note in job.history), "", "### What is open"]
-    lines += [f"- {f.gate} ({f.owner.value}): {f.text}" for f in (job.findings or job.earlier)]
-    return "\n".join([*lines, "", "### What to do next", next_steps(job)])
+    lines = ["### What was tried", *(f"- {inert(note)}" for note in job.history), "", "### What is open"]
+    lines += [f"- {f.gate} ({f.owner.value}): {inert(f.text)}" for f in (job.findings or job.earlier)]
+    return "\n".join([*lines, "", "### What to do next", next_steps(job, inert)])
 
 
-def next_steps(job: Job) -> str:
+def next_steps(job: Job, words: Callable[[str], str] = on_one_line) -> str:
     """What a person can do with a job that could not be proven."""
     branch = job.deployment.branch if job.deployment and job.deployment.branch else "the job's branch"
-    points = "; ".join(" ".join(f.text.split())[:160] for f in (job.findings or job.earlier)[:3])
+    points = "; ".join(words(f.text[:160]) for f in (job.findings or job.earlier)[:3])
     opened = f"Open: {points}. " if points else ""
     return (
         f"{opened}Finish the work on {branch} by hand, or run Vulcan again with an instruction "
@@ -138,7 +134,7 @@ def merge_message(job_id: str, job: Job, number: int) -> str:
 
 def release_notes(job_id: str, job: Job, title: str) -> str:
     """Notes of a release: what changed and what shows it."""
-    criteria = "\n".join(f"- {c.text}" for c in requirement_of(job).criteria)
+    criteria = "\n".join(f"- {inert(c.text)}" for c in requirement_of(job).criteria)
     return f"{title}\n\n{criteria}\n\nVulcan-Job: {job_id}\n"
 
 

@@ -76,10 +76,16 @@ def need_model(name: str) -> None:
 
 
 class Desk:
-    """Takes people's requests and appends them to the logs of jobs."""
+    """Takes people's requests and appends them to the logs of jobs.
 
-    def __init__(self, store: EventStore, blobs: BlobStore, clock: Clock) -> None:
-        self._store, self._blobs, self._clock = store, blobs, clock
+    Args:
+        doubts: asked where a job is not found: why the store may have lost it, or nothing.
+    """
+
+    def __init__(
+        self, store: EventStore, blobs: BlobStore, clock: Clock, doubts: Callable[[], str] = str
+    ) -> None:
+        self._store, self._blobs, self._clock, self._doubts = store, blobs, clock, doubts
 
     def log(self, job: str) -> JobLog:
         """The log of an existing job."""
@@ -137,7 +143,7 @@ class Desk:
             here = state.request and repository in (None, Path(state.request.repository))
             if here and state.started:
                 return job
-        raise JobNotFound("there is no job yet", hint='Start one with: vulcan run "..."')
+        raise JobNotFound("there is no job yet", hint=self._doubts() or 'Start one with: vulcan run "..."')
 
     def newest(self, count: int) -> list[str]:
         """The newest jobs, newest first."""
@@ -157,7 +163,8 @@ class Desk:
         if exact or len(matches) == 1:
             return (exact or matches)[0]
         what = f"{len(matches)} jobs begin with {prefix}" if matches else f"there is no job {prefix}"
-        raise JobNotFound(what, hint="List the jobs with: vulcan jobs")
+        doubts = "" if matches else self._doubts()
+        raise JobNotFound(what, hint=doubts or "List the jobs with: vulcan jobs")
 
     def answer(self, job: str, text: str, by: str) -> None:
         """Answer the job's open question."""

@@ -20,17 +20,17 @@ class ReviewPolicy:
     """What must be true before a merge.
 
     Attributes:
-        merge: `person` waits for `vulcan approve`; `proven` merges on a proven verdict and a green pipeline;
-            `never` leaves the pull request to people.
+        merge: `person` waits for `vulcan approve`; `proven` merges on a proven verdict and a green pipeline, unless a
+            protected file (CI, agents' and editors' settings, CODEOWNERS, Makefile) changes; `never` leaves the pull request to people.
         release: tag each merge and write release notes.
     """
 
     merge: MergeRule = MergeRule.PERSON
     release: bool = False
 
-    def needs_person(self) -> bool:
-        """Whether a person must approve the merge."""
-        return self.merge is MergeRule.PERSON
+    def needs_person(self, *, protected: bool = False) -> bool:
+        """Whether a person must approve the merge, as always where a protected file changes."""
+        return self.merge is MergeRule.PERSON or protected
 
     def may_merge(self, *, proven: bool, pipeline_passed: bool, approved: bool) -> bool:
         """Whether the merge may go ahead; a change that is not proven is never merged."""

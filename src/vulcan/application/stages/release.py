@@ -8,6 +8,7 @@ from vulcan.application.commits import request_of, requirement_of, subject
 from vulcan.application.effects import perform
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Release
+from vulcan.application.protected import find_protected
 from vulcan.application.report import merge_message, release_notes
 from vulcan.application.services import Services
 from vulcan.application.versions import next_tag
@@ -30,7 +31,8 @@ async def release(services: Services, log: JobLog) -> None:
         log.append(left, unless=UNHEARD)
         return
     approved = digest in job.approved
-    if policy.needs_person() and not approved:
+    protected = find_protected(services.repository, request_of(job).base_commit, commit)
+    if policy.needs_person(protected=bool(protected)) and not approved:
         log.append(ApprovalRequested(MERGE, commit, digest), unless=UNHEARD)
         return
     passed = job.pipeline is not None and job.pipeline.passed

@@ -9,6 +9,7 @@ from vulcan.application.briefing import briefing_for
 from vulcan.application.commits import request_of, requirement_of
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.ports import Checkout
+from vulcan.application.protected import find_protected
 from vulcan.application.secrets import find_secrets
 from vulcan.application.services import Services
 from vulcan.application.suite import note_environment
@@ -47,6 +48,7 @@ async def validate(services: Services, log: JobLog) -> None:
     reviewed = not found and services.reviewer is not None and _wants_review(job)
     if reviewed:
         found += await _review(services, log, diff)
+    found += find_protected(services.repository, base, head)
     log.append(CodeValidated(found, job.round, reviewed))
 
 

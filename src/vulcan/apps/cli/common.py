@@ -23,8 +23,14 @@ def open_vulcan(repository: Path | None = None, overrides: dict[str, object] | N
     factory: Factory = click.get_current_context().find_root().obj
     vulcan = factory(repository, os.environ, overrides or {})
     for note in vulcan.settings.notes:
-        click.secho(f"note: {safe(note)}", fg="yellow", err=True)
+        say(note)
     return vulcan
+
+
+def say(note: str) -> None:
+    """A note on standard error, if there is one."""
+    if note:
+        click.secho(f"note: {safe(note)}", fg="yellow", err=True)
 
 
 def person() -> str:

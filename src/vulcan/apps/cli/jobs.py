@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from vulcan.apps.cli.common import open_vulcan, overrides_from, person
+from vulcan.apps.cli.common import open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
@@ -25,6 +25,7 @@ from vulcan.domain.job import Ended, Job
 def list_jobs(*, as_json: bool) -> None:
     """List all jobs, oldest first."""
     vulcan = open_vulcan()
+    say(vulcan.lost_jobs() if vulcan.store.jobs() else vulcan.doubts())
     for job, state in vulcan.desk.jobs():
         if as_json:
             click.echo(json.dumps(_row(job, state)))
@@ -148,7 +149,9 @@ def _spending(state: Job) -> None:
 def _markdown(text: str) -> None:
     """Rendered on a terminal, as it is elsewhere."""
     if not sys.stdout.isatty():
-        click.echo(text)
+        from vulcan.application.markdown import as_read
+
+        click.echo(as_read(text))
         return
     from rich.console import Console
     from rich.markdown import Markdown

@@ -1,24 +1,13 @@
-"""Text of models and repositories, made safe for a terminal: no control sequence of theirs is ever obeyed."""
+"""Text of models and repositories on a terminal."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from vulcan.application.plaintext import on_one_line, safe
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
-
-
-def safe(text: str) -> str:
-    """The text with control, bidirectional and invisible characters shown as hexadecimal escapes."""
-    shown = _CONTROL.sub(
-        lambda m: "\n" if m[0] == "\r" else f"\\x{ord(m[0]):02x}", text.replace("\r\n", "\n")
-    )
-    return "".join("�" if unicodedata.category(c) in {"Cs", "Co"} or c >= "\U000e0000" else c for c in shown)
+__all__ = ["one_line", "safe"]
 
 
 def one_line(text: str, width: int = 100) -> str:
     """The text on one line of at most `width` characters."""
-    line = " ".join(safe(text).split())
+    line = on_one_line(text)
     return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.application.amendments import HOW, Word, numbered_list, read_word
-from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person
+from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.views import View, choose_view
@@ -70,6 +70,7 @@ def run(
         blind=blind,
     )
     job = vulcan.desk.request(order, vulcan.source())
+    say(vulcan.lost_jobs())
     sys.exit(work_on(vulcan, job, as_json=options["as_json"], verbose=options["verbose"]))
 
 
@@ -149,6 +150,7 @@ def demo(*, as_json: bool, verbose: bool, unsafe_no_sandbox: bool) -> None:
     vulcan = open_vulcan(None, overrides)
     from vulcan.application.requests import Order
 
+    vulcan.need_state_folder()
     repository = make_project(vulcan.settings.state_dir / "demo")
     if not as_json:
         click.secho(

@@ -15,6 +15,7 @@ from typing import IO, Self
 
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.git.hardened import HardenedGit
+from vulcan.infrastructure.leftovers import owned
 
 GITLINK = "160000"
 SYMLINK = "120000"
@@ -63,7 +64,7 @@ def write_tree(git: HardenedGit, entries: Mapping[bytes, Entry]) -> str:
 @contextmanager
 def scratch_index() -> Iterator[dict[str, str]]:
     """The environment that gives git an index of its own for a few calls."""
-    with tempfile.TemporaryDirectory(prefix="vulcan-index-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=owned("index")) as scratch:
         yield {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
 
 

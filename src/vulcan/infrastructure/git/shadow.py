@@ -18,6 +18,7 @@ from pathlib import Path
 
 from vulcan.domain.errors import UserError
 from vulcan.infrastructure.git.hardened import HardenedGit, read_config
+from vulcan.infrastructure.leftovers import owned
 
 _LINKED_FOLDERS = ("objects", "refs", "logs", "reftable")
 _LINKED_FILES = ("packed-refs", "shallow")
@@ -112,7 +113,7 @@ def shadow(layout: Layout, *, writing: bool = False) -> Iterator[HardenedGit]:
     config = layout.config
     _check_format(layout, config)
     owner = layout.owner if writing and os.geteuid() == 0 and layout.owner[0] != 0 else None
-    with tempfile.TemporaryDirectory(prefix="vulcan-shadow-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=owned("shadow")) as scratch:
         folder = Path(scratch)
         _furnish(folder, layout, config)
         if writing:

@@ -15,6 +15,7 @@ from pathlib import Path
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.git.folder import Folder, Node
 from vulcan.infrastructure.git.hardened import HardenedGit
+from vulcan.infrastructure.leftovers import owned
 
 _RULES = b".gitignore"
 _RULES_LIMIT = 1_000_000
@@ -26,7 +27,7 @@ MOST_FILES = 200_000
 def survey(git: HardenedGit, folder: Folder, closed: Collection[bytes]) -> dict[bytes, Node]:
     """Recordable nodes by path; folders named in `closed` are not entered."""
     found: dict[bytes, Node] = {}
-    with tempfile.TemporaryDirectory(prefix="vulcan-ignore-", dir=_in_memory()) as scratch:
+    with tempfile.TemporaryDirectory(prefix=owned("ignore"), dir=_in_memory()) as scratch:
         rules = _Rules(git, Path(scratch))
         level = [b""]
         while level:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vulcan.application.ports import Box, BoxSpec, CommandResult, Limits, Sandbox
+from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import SYSTEM_PYTHON, guest
 from vulcan.infrastructure.sandbox.user import scratch_root
 
@@ -95,7 +96,7 @@ def _owner(made: Path) -> CanaryCheck:
 
 @contextmanager
 def _grounds(sandbox: Sandbox) -> Iterator[_Grounds]:
-    folder = Path(tempfile.mkdtemp(prefix="vulcan-canary-", dir=scratch_root()))
+    folder = Path(tempfile.mkdtemp(prefix=owned("canary"), dir=scratch_root()))
     try:
         folder.chmod(0o755)
         grounds = _Grounds(folder / "workspace", folder / "outside")

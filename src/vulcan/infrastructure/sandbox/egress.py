@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from vulcan.application.ports import Egress, Origin
+from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.sandbox.hello import RECORD_HEADER, NotTls, record_length, server_name
 from vulcan.infrastructure.sandbox.plan import Address
 from vulcan.infrastructure.sandbox.user import User, scratch_root
@@ -61,7 +62,7 @@ class Refused(Exception):  # noqa: N818 - never leaves this room
 async def serve(egress: Egress, user: User, *, by_port: bool) -> AsyncIterator[Address]:
     """Run the proxy for one box."""
     proxy = _Proxy(egress)
-    folder = Path(tempfile.mkdtemp(prefix="vulcan-egress-", dir=scratch_root()))
+    folder = Path(tempfile.mkdtemp(prefix=owned("egress"), dir=scratch_root()))
     try:
         if by_port:
             server = await asyncio.start_server(proxy.client, "127.0.0.1", 0, limit=LARGEST_HEAD)

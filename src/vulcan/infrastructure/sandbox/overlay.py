@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
+from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import guest, memory_file, python
 from vulcan.infrastructure.sandbox.user import User, drop_arguments, hand_over, scratch_root
 
@@ -23,7 +24,7 @@ SPECIAL = frozenset(",:\\")
 
 def scratch(user: User, stack: ExitStack) -> Path:
     """An empty folder of the box's user, removed with the stack."""
-    folder = Path(tempfile.mkdtemp(prefix="vulcan-layer-", dir=scratch_root()))
+    folder = Path(tempfile.mkdtemp(prefix=owned("layer"), dir=scratch_root()))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)
     os.chown(folder, user.uid, user.gid)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
+from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import (
     Address,
     Layout,
@@ -55,7 +56,7 @@ def _plan(spec: BoxSpec, layout: Layout, user: User, server: int, stack: ExitSta
 
 def real_layout(spec: BoxSpec, user: User, stack: ExitStack) -> Layout:
     """Where things are without a mount namespace; makes the box's own home and temporary folder."""
-    scratch = Path(tempfile.mkdtemp(prefix="vulcan-box-", dir=scratch_root()))
+    scratch = Path(tempfile.mkdtemp(prefix=owned("box"), dir=scratch_root()))
     # The box's user may have made folders unreadable; they are in the system's folder for temporary files.
     stack.callback(shutil.rmtree, scratch, ignore_errors=True)
     folders = [scratch / "home", scratch / "tmp"]

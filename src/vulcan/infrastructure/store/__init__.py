@@ -1,6 +1,6 @@
 """Store: the event log in SQLite, large payloads as content-addressed files."""
 
 from vulcan.infrastructure.store.blobs import FileBlobStore
-from vulcan.infrastructure.store.sqlite_events import SqliteEventStore
+from vulcan.infrastructure.store.sqlite_events import CopiedEventStore, SqliteEventStore
 
-__all__ = ["FileBlobStore", "SqliteEventStore"]
+__all__ = ["CopiedEventStore", "FileBlobStore", "SqliteEventStore"]

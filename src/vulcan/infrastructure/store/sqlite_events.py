@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +18,7 @@ from vulcan.application.audit import Chain, Link, seal_event
 from vulcan.application.ports import BlobStore, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event
+from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.store.blobs import FileBlobStore, make_private_folder
 from vulcan.infrastructure.store.migrations import migrate
 from vulcan.infrastructure.store.records import Record, from_record, to_record
@@ -132,6 +136,16 @@ class SqliteEventStore:
             links = [_link(*row) for row in execute(_LINKS, (first,))]
         return Chain(links, first, older, length, head)
 
+    def check(self) -> None:
+        """Look the whole database over; raises `VulcanError` where it is damaged."""
+        with self._lock, self._translated():
+            found = [text for (text,) in self._connection.execute("PRAGMA quick_check(3)")]
+        if found != ["ok"]:
+            raise VulcanError(
+                f"event log {self._path} is damaged: {' '.join('; '.join(found).split())[:300]}",
+                hint=_HINTS[sqlite3.SQLITE_CORRUPT].format(path=self._path),
+            )
+
     def close(self) -> None:
         """Let the database go."""
         with self._lock:
@@ -205,6 +219,32 @@ class SqliteEventStore:
         except OSError as error:
             message = f"event log {self._path}: {os.strerror(error.errno or 0)}"
             raise VulcanError(message, hint=_FOLDER_HINT) from error
+
+
+class CopiedEventStore(SqliteEventStore):
+    """A log in a folder that can't be written, for those who only read: SQLite needs one that can, so from a copy."""
+
+    def __init__(self, path: Path, blobs: BlobStore) -> None:
+        self._origin = path
+        folder = Path(tempfile.mkdtemp(prefix=owned("log")))
+        self._removal = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        try:
+            for name in (path.name, f"{path.name}-wal"):
+                if (path.parent / name).is_file():
+                    shutil.copyfile(path.parent / name, folder / name)
+        except OSError as error:
+            raise VulcanError(f"event log {path}: {error.strerror}", hint=_FOLDER_HINT) from error
+        super().__init__(folder / path.name, blobs)
+
+    def append(self, job: str, expected_seq: int, events: Sequence[Event]) -> list[StoredEvent]:
+        """Refused."""
+        del job, expected_seq, events
+        raise VulcanError(f"event log {self._origin}: its folder can't be written", hint=_FOLDER_HINT)
+
+    def close(self) -> None:
+        """Let the copy go."""
+        super().close()
+        self._removal()
 
 
 def _link(

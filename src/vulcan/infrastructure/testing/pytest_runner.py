@@ -19,6 +19,7 @@ from vulcan.application.ports import (
     TestRunResult,
 )
 from vulcan.domain.testing import TestRun
+from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.testing.inspector import empty
 from vulcan.infrastructure.testing.results import parse_report
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
@@ -62,7 +63,7 @@ class PytestRunner:
         request: TestRequest,
         more: tuple[str, ...],
     ) -> TestRunResult:
-        folder = Path(mkdtemp(dir=checkout.parent))
+        folder = Path(mkdtemp(prefix=f".{owned('report')}", dir=checkout.parent))
         try:
             folder.chmod(0o755)
             self._sandbox.hand_over(folder)

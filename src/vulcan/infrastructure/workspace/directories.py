@@ -67,6 +67,8 @@ class Directories:
             shutil.rmtree(directory, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             self._repository.checkout(start, directory)
+            if resume_tree:
+                self._repository.restore(directory, resume_tree)
             marker.write_text(f"{key} {start}")
         self._sandbox.hand_over(directory)
         async with AsyncExitStack() as stack:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
+from vulcan.infrastructure.leftovers import owned
+
 KEPT = 12
 DAY = 86_400.0
 
@@ -42,7 +44,7 @@ class SharedTrees:
 
     def _make(self, folder: Path, make: Callable[[Path], None]) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=".partial-", dir=self._root))
+        partial = Path(mkdtemp(prefix=f".{owned('tree')}", dir=self._root))
         try:
             partial.chmod(0o755)
             make(partial / "tree")

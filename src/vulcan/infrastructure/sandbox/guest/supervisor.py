@@ -31,7 +31,7 @@ ENTRY = 16
 ENDLESS = 1 << 40
 ENAMETOOLONG = 36
 LOOK_SECONDS = 0.3
-LOOK_SHARE = 20
+LOOK_SHARE = 4
 
 
 def read(path: str) -> str:
@@ -316,7 +316,7 @@ class Watch:
         return sum(private for private, _ in own) + max(sum(part for _, part in own), unmapped) > self.memory
 
     def too_much_scratch(self) -> bool:
-        """Looks at temporary folders on disk, for a twentieth of the time at most."""
+        """Looks at temporary folders on disk, for a fifth of the time at most."""
         begin = time.monotonic()
         if not self.scratch or begin < self.next_look:
             return False
