@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fakes.cases import result, run
 from fakes.generated import values
+from vulcan.application.briefing import measured_tests
+from vulcan.application.ports import Briefing
 from vulcan.application.stages.prepare import BLIND_HINT, COMMAND_HINT, TIMEOUT_HINT, look
 from vulcan.domain.baseline import Baseline, TestEstimate, same_cause, sight, too_little
 from vulcan.domain.environment import Recipe, ReportForm
+from vulcan.domain.job import Job
 from vulcan.domain.testing import Outcome, TestRun
+from vulcan.infrastructure.agents.briefings import render
 
 ERROR, FAILED, SKIPPED = Outcome.ERROR, Outcome.FAILED, Outcome.SKIPPED
 ONE = result("tests/test_a.py::test_a")
@@ -150,5 +154,18 @@ def test_notes_are_the_same_where_only_places_and_numbers_differ(one: str, other
 
 
 @given(st.text(), st.text())
+@example("0", "0")
 def test_any_two_notes_can_be_compared(one: str, other: str) -> None:
     assert same_cause(one, other) == same_cause(other, one)
+
+
+def test_analyst_and_coder_are_told_what_was_measured() -> None:
+    before = run(ONE, result("tests/test_a.py::test_b", FAILED), result("tests/test_b.py", ERROR, COLLECTION))
+    estimate = TestEstimate(3, ("tests/test_a.py", "tests/test_b.py"))
+    words = measured_tests(Job(baseline=Baseline(before, estimate, "python -m pytest -q")))
+    assert render(Briefing("key", "Do it", tests=words)).startswith(
+        "The project's tests before any change, as `python -m pytest -q` ran them: 1 passed, 1 failed, 1 error.\n"
+        "Not passing before any change: tests/test_a.py::test_b, tests/test_b.py.\n"
+        "Test files that can't be run here: tests/test_b.py."
+    )
+    assert measured_tests(Job()) == ""

@@ -161,6 +161,20 @@ def test_the_newest_job_of_one_repository() -> None:
     assert (world.desk.find("", Path("/project")), world.desk.find("", Path("/other"))) == (here, there)
 
 
+def test_a_job_that_was_not_started_is_found_by_its_id_only() -> None:
+    world = World()
+    first = world.order()
+    second = world.order(blind=True)
+    world.happens(second, JobFinished(JobOutcome.NOT_STARTED, "sees 0 of about 9 tests"))
+    assert world.desk.find("") == first
+    assert world.desk.find(second) == second
+    assert world.desk.newest(5) == [first]
+    assert [job for job, _ in world.desk.jobs()] == [first]
+    request = world.desk.log(second).job.request
+    assert request
+    assert request.blind
+
+
 def test_a_job_that_is_not_found_or_not_unique() -> None:
     world = World()
     with pytest.raises(JobNotFound, match="no job yet") as caught:

@@ -25,7 +25,7 @@ def briefing_for(job: Job, call_key: str) -> Briefing:
     )
 
 
-def tests_before(job: Job) -> str:
+def measured_tests(job: Job) -> str:
     """How the project's tests are started, and what was measured of them on the base commit."""
     seen = job.baseline
     if seen is None:

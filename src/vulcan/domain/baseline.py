@@ -136,5 +136,5 @@ def same_cause(note: str, other: str) -> bool:
 
 def _cause(note: str) -> tuple[str, frozenset[str]]:
     plain = _PLACES.sub("", _PROGRESS.sub("", note))
-    head, *rest = plain.splitlines()
-    return head, frozenset(found[1] for line in rest if (found := _ERROR.match(line.strip())))
+    head, _, rest = plain.partition("\n")
+    return head, frozenset(found[1] for line in rest.splitlines() if (found := _ERROR.match(line.strip())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vulcan.application.briefing import briefing_for, tests_before
+from vulcan.application.briefing import briefing_for, measured_tests
 from vulcan.application.commits import request_of
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
@@ -21,7 +21,7 @@ async def analyze(services: Services, log: JobLog) -> None:
     briefing = replace(
         briefing_for(job, key),
         overview=overview(services.repository, request.base_commit),
-        tests=tests_before(job),
+        tests=measured_tests(job),
         requirement=job.requirement if job.analyses else None,
     )
     calls = JobCalls(log)

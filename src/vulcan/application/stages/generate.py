@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vulcan.application.briefing import briefing_for, tests_before
+from vulcan.application.briefing import briefing_for, measured_tests
 from vulcan.application.commits import (
     code_commit,
     product_artifacts,
@@ -28,7 +28,7 @@ async def generate(services: Services, log: JobLog) -> None:
     briefing = replace(
         briefing_for(job, key),
         overview=overview(repository, request.base_commit),
-        tests=tests_before(job),
+        tests=measured_tests(job),
         requirement=requirement,
         findings=tuple(f for f in job.findings if f.owner is Owner.CODER),
         diff=_earlier_change(services, log),
