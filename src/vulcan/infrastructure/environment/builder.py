@@ -106,7 +106,7 @@ class UvEnvironments:
         interpreter = self._interpreter(declared, recipe)
         builds = bool(declared.installable or declared.editable or recipe.setup)
         salt = (
-            FORMAT, interpreter.inside, interpreter.version, self._sandbox.name, *self._extra,
+            FORMAT, str(interpreter.path), interpreter.version, self._sandbox.name, *self._extra,
             "" if declared.lock else newer_than, repr(self._index.origins),
         )  # fmt: skip
         packages = naming_digest(checkout, "\0".join(salt))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vulcan.application.ports import Mount
 from vulcan.domain.errors import UserError
 
 SYSTEM = ("/usr/bin", "/usr/local/bin")
-TARGET = "/opt/python"
 OTHERS = 0o1
 _NAME = re.compile(r"python(3\.\d+)$")
 _RELEASE = re.compile(r"(\d+\.\d+\.\d+)")
@@ -21,23 +21,23 @@ _RELEASE = re.compile(r"(\d+\.\d+\.\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """An interpreter of the host; `prefix` is what a box must be shown of it, nothing where it lies in /usr."""
+    """An interpreter of the host.
+
+    Attributes:
+        path: where it was made to lie; a box sees it there, since it looks for its libraries there.
+        prefix: what a box must be shown of it; nothing where it lies in /usr.
+        copy: where `prefix` really is, if not there.
+    """
 
     path: Path
     version: str
     prefix: Path | None = None
-
-    @property
-    def inside(self) -> str:
-        """Its path in a box."""
-        if self.prefix is None:
-            return str(self.path)
-        return f"{TARGET}/{self.path.relative_to(self.prefix)}"
+    copy: Path | None = None
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
         """What a box must be shown of it."""
-        return () if self.prefix is None else (Mount(self.prefix, TARGET),)
+        return () if self.prefix is None else (Mount(self.copy or self.prefix, str(self.prefix)),)
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -129,7 +129,7 @@ def reachable(interpreter: Interpreter, own: Path) -> Interpreter:
     prefix = interpreter.prefix
     if prefix is None or os.geteuid() != 0 or _passable(prefix):
         return interpreter
-    copy = own / f"cpython-{interpreter.version}"
+    copy = own / "copies" / hashlib.sha256(os.fsencode(prefix)).hexdigest()[:16]
     if not copy.is_dir():
         partial = copy.with_name(f".{copy.name}.{os.getpid()}")
         shutil.rmtree(partial, ignore_errors=True)
@@ -139,7 +139,7 @@ def reachable(interpreter: Interpreter, own: Path) -> Interpreter:
             partial.rename(copy)
         except OSError:  # another process was faster
             shutil.rmtree(partial)
-    return Interpreter(copy / interpreter.path.relative_to(prefix), interpreter.version, copy)
+    return replace(interpreter, copy=copy)
 
 
 def _passable(prefix: Path) -> bool:

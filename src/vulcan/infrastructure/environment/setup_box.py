@@ -73,7 +73,7 @@ class SetupBox:
 
     async def make_venv(self) -> str:
         """An empty environment with the chosen Python."""
-        python = self._box.inside(self._ground.interpreter.inside)
+        python = self._box.inside(str(self._ground.interpreter.path))
         venv = self._box.inside(VENV)
         return await self.uv(
             "venv", "--relocatable", "--no-project", "--allow-existing", "--python", python, venv
@@ -82,7 +82,7 @@ class SetupBox:
     @property
     def base_python(self) -> str:
         """The interpreter that the environment is made from: no package that is installed can act in it."""
-        return self._box.inside(self._ground.interpreter.inside)
+        return self._box.inside(str(self._ground.interpreter.path))
 
     async def run(self, argv: Sequence[str], timeout: float) -> CommandResult:
         """Run a command with the variables that package tools read."""
