@@ -16,8 +16,8 @@ from vulcan.application.ports import Limits, Mount, PreparedEnvironment, Sandbox
 from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.environment.added import FILES, FOLDERS, Added, listing, take_added
-from vulcan.infrastructure.environment.building import AS_WHEEL, ProjectBuilder
-from vulcan.infrastructure.environment.declared import Declared, fits, naming_digest, read_declared
+from vulcan.infrastructure.environment.building import ProjectBuilder
+from vulcan.infrastructure.environment.declared import Declared, fits, read_with_digest
 from vulcan.infrastructure.environment.index import Index, read_index
 from vulcan.infrastructure.environment.interpreters import Interpreter, choose, installed, named, reachable
 from vulcan.infrastructure.environment.recipes import recipes
@@ -30,7 +30,7 @@ from vulcan.infrastructure.environment.setup_box import (
     install_box,
 )
 
-FORMAT = "3"
+FORMAT = "4"
 WORKSPACE = "/workspace"
 ALWAYS = (
     "pytest>=7",
@@ -101,7 +101,7 @@ class UvEnvironments:
         return not is_plain_source(path)
 
     def _plan(self, checkout: Path, tree: str, newer_than: str) -> Plan:
-        declared = read_declared(checkout)
+        declared, digest_of = read_with_digest(checkout)
         recipe = recipes(checkout, self._recipes)[0]
         interpreter = self._interpreter(declared, recipe)
         builds = bool(declared.installable or declared.editable or recipe.setup)
@@ -109,7 +109,7 @@ class UvEnvironments:
             FORMAT, str(interpreter.path), interpreter.version, self._sandbox.name, *self._extra,
             "" if declared.lock else newer_than, repr(self._index.origins),
         )  # fmt: skip
-        packages = naming_digest(checkout, "\0".join(salt))
+        packages = digest_of("\0".join(salt))
         digest = (
             hashlib.sha256(f"{packages}\0{recipe!r}\0{tree}".encode()).hexdigest() if builds else packages
         )
@@ -181,7 +181,7 @@ class UvEnvironments:
             await builder.run_setup(plan.recipe)
             await builder.compile_all()
         added = take_added(source, before, partial / "added")
-        _finish(ground, [*builder.notes, *filter(None, [added.note])], added, builder.installed)
+        _finish(ground, [*builder.notes, *filter(None, [added.note])], added)
 
     def _ground(self, partial: Path, interpreter: Interpreter) -> Ground:
         for name in ("venv", "work", "cache"):
@@ -212,12 +212,12 @@ async def _in_partial(folder: Path, make: Callable[[Path], Awaitable[None]]) -> 
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _finish(ground: Ground, notes: list[str], added: Added = NOTHING_ADDED, installed: str = "") -> None:
+def _finish(ground: Ground, notes: list[str], added: Added = NOTHING_ADDED) -> None:
     """Remove what only the building needed, and record what came out."""
     for name in ("source", "cache", "work"):
         shutil.rmtree(ground.folder / name, ignore_errors=True)
     notes += [f"setup asked for {what}, which is not allowed" for what in dict.fromkeys(ground.refused)]
-    record = {"notes": notes, "folders": list(added.folders), "installed": installed}
+    record = {"notes": notes, "folders": list(added.folders)}
     (ground.folder / READY).write_text(json.dumps(record))
 
 
@@ -262,8 +262,7 @@ def _prepared(plan: Plan) -> PreparedEnvironment:
         "VIRTUAL_ENV": VENV,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_ADDOPTS": "--color=no",
-        # A wheel holds what was built; the tree beside it does not.
-        "PYTHONPATH": "" if record["installed"] == AS_WHEEL else f"{WORKSPACE}/src:{WORKSPACE}",
+        "PYTHONPATH": f"{WORKSPACE}/src:{WORKSPACE}",
     }
     folders = tuple(Mount(added / path, f"{WORKSPACE}/{path}") for path in record["folders"])
     return PreparedEnvironment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from vulcan.application.ports import Sandbox
@@ -17,7 +18,23 @@ from vulcan.infrastructure.environment.setup_box import (
 
 SHELL = "/bin/bash"
 SHOWN = 600
-EDITABLE, AS_WHEEL = "editable", "wheel"
+_REBUILDS = re.compile(r"(?:meson-python|scikit-build-core)\b")
+"""Build backends whose editable form builds anew at each import, which a read-only environment can't."""
+
+PLACE = """
+import importlib.metadata, json, os, shutil, sys
+root = sys.argv[1]
+for found in importlib.metadata.distributions():
+    if root not in (found.read_text("direct_url.json") or ""):
+        continue
+    for file in found.files or ():
+        for base in (root, os.path.join(root, "src")):
+            source, target = str(file.locate()), os.path.join(base, str(file))
+            package = os.path.join(base, file.parts[0], "__init__.py")
+            if len(file.parts) > 1 and os.path.isfile(package) and os.path.isfile(source) and not os.path.exists(target):
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copyfile(source, target)
+"""
 
 
 class ProjectBuilder:
@@ -27,7 +44,7 @@ class ProjectBuilder:
         self._box, self._pins = box, pins
         self._offline = ("--offline",) if sandbox.name in WITHOUT_NETWORK else ()
         self.notes: list[str] = []
-        self.installed = ""
+        self._wheel_first = False
 
     async def build_packages(self, requirements: Mapping[str, str]) -> None:
         """Install what has no wheel, each on its own; as the lock says if that can be."""
@@ -38,28 +55,31 @@ class ProjectBuilder:
 
     async def install_project(self, declared: Declared) -> None:
         """Install the project and its members in editable form; where that can't be, as a wheel of this very tree."""
+        self._wheel_first = any(map(_REBUILDS.match, declared.build))
         if declared.installable:
             extras = f"[{','.join(declared.extras)}]" if declared.extras else ""
-            self.installed = await self._install_tree(f".{extras}")
+            await self._install_tree(f".{extras}")
         for member in declared.editable:
             await self._install_tree(f"./{member}")
 
-    async def _install_tree(self, place: str) -> str:
+    async def _install_tree(self, place: str) -> None:
         """Quickly with the build tools that are there, else with tools of its own, else as a wheel."""
-        attempts = (
-            (EDITABLE, ("--no-build-isolation", "--editable", place)),
-            (EDITABLE, ("--editable", place)),
-            (AS_WHEEL, (place,)),
-            (EDITABLE, ("--no-build-isolation", "--no-deps", "--editable", place)),
-        )
+        quickly = ("--no-build-isolation", "--editable", place)
+        attempts = [quickly, ("--editable", place), (place,), ("--no-deps", *quickly)]
+        if self._wheel_first:
+            attempts.insert(0, (place,))
         first = ""
-        for form, arguments in attempts:
+        for arguments in attempts:
             trouble = await self._install(*arguments)
             if not trouble:
-                return form
+                await self._place_built_files()
+                return
             first = first or trouble
         self.notes.append(f"{place} could not be installed: {first[-SHOWN:]}")
-        return ""
+
+    async def _place_built_files(self) -> None:
+        """Put what a build made of the project's packages where its tree lacks it: tests import from the tree."""
+        await self._box.run((self._box.python, "-c", PLACE, self._box.workspace), BUILD_TIMEOUT)
 
     async def run_setup(self, recipe: Recipe) -> None:
         """The recipe's own commands; the first that fails ends them."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.environment.declared import Declared
@@ -14,6 +18,8 @@ RESOLVED = "resolved.txt"
 WANTED = "wanted.txt"
 PINS = "pins.txt"
 SHOWN = 400
+_NAMED = re.compile(r"Wheels are required for `([^`]+)`|Because ([A-Za-z0-9._-]+) was not found")
+"""Names in uv's messages on why there is no solution."""
 
 
 @dataclass(slots=True)
@@ -53,9 +59,12 @@ class Resolver:
         Raises:
             VulcanError: not even `base` can be had.
         """
-        groups = {"required": self._declared.required, "build": self._declared.build, **self._declared.groups}
-        wanted = [*base, *(line for lines in groups.values() for line in lines)]
-        if not await self._try(wanted):
+        groups: dict[str, Sequence[str]] = {
+            "required": self._declared.required,
+            "build": self._declared.build,
+            **self._declared.groups,
+        }
+        if not await self._try([*base, *_all(groups)]):
             return self._found
         if self._declared.constraints and await self._try(base):
             self._found.notes.append(
@@ -72,14 +81,44 @@ class Resolver:
                 f"the tools that run tests can't be installed: {trouble[-SHOWN:]}",
                 hint="Check that the package index can be reached (UV_DEFAULT_INDEX, HTTPS_PROXY).",
             )
-        kept = await self._without_the_impossible(groups)
-        together = [*base, *(line for lines in kept.values() for line in lines)]
-        if not await self._try(together):
+        kept = {name: list(lines) for name, lines in groups.items()}
+        if not await self._without_the_named(list(base), kept):
             return self._found
-        await self._one_group_after_another(list(base), kept)
+        kept = await self._without_the_impossible(kept)
+        if await self._try([*base, *_all(kept)]):
+            await self._one_group_after_another(list(base), kept)
         return self._found
 
-    async def _without_the_impossible(self, groups: dict[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    async def _without_the_named(self, base: list[str], groups: dict[str, list[str]]) -> str:
+        """Take out, one after another, what the resolver names as having no wheel; returns what is still wrong."""
+        trouble = await self._try([*base, *_all(groups)])
+        while trouble and (names := _named(trouble)):
+            if not self._take_all_out(names, groups):
+                break
+            trouble = await self._try([*base, *_all(groups)])
+        return trouble
+
+    def _take_all_out(self, names: set[str], groups: dict[str, list[str]]) -> bool:
+        """From every group, also where an earlier one had some."""
+        taken = [self._take_out(names, group, lines) for group, lines in groups.items()]
+        return any(taken)
+
+    def _take_out(self, names: set[str], group: str, lines: list[str]) -> bool:
+        """Move requirements of these names to what is built; one whose extra asks for such a name stays without it."""
+        before = list(lines)
+        lines.clear()
+        for line in before:
+            requirement = Requirement(line)
+            if {canonicalize_name(requirement.name), *_names_of_extras(requirement)} & names:
+                self._found.unbuilt.setdefault(line, group)
+                requirement.extras = set()
+                line = str(requirement)  # noqa: PLW2901 - what is left of it
+                if canonicalize_name(requirement.name) in names:
+                    continue
+            lines.append(line)
+        return lines != before
+
+    async def _without_the_impossible(self, groups: dict[str, list[str]]) -> dict[str, list[str]]:
         """Each requirement alone: what has no wheel is built later, whatever group it is in."""
         verdicts: dict[str, bool] = {}
         for name, lines in groups.items():
@@ -108,6 +147,19 @@ class Resolver:
             "--constraint", PINS, "--no-header", "--no-annotate", "--output-file", RESOLVED,
             *self._options, WANTED,
         )  # fmt: skip
+
+
+def _named(trouble: str) -> set[str]:
+    return {str(canonicalize_name(absent or unbuilt)) for unbuilt, absent in _NAMED.findall(trouble)}
+
+
+def _all(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    return [line for lines in groups.values() for line in lines]
+
+
+def _names_of_extras(requirement: Requirement) -> set[str]:
+    """Packages that extras often stand for, such as psycopg-c for psycopg[c]."""
+    return {canonicalize_name(f"{requirement.name}-{extra}") for extra in requirement.extras}
 
 
 def write_pins(folder: Path, constraints: Sequence[str]) -> None:
