@@ -19,7 +19,7 @@ from pydantic_ai.settings import ModelSettings
 
 from vulcan.application.ports import CallJournal
 from vulcan.domain.errors import ModelUnavailable
-from vulcan.infrastructure.agents.replies import dump_reply, load_reply, usage_of
+from vulcan.infrastructure.agents.replies import dump_reply, load_reply, sendable, usage_of
 
 RECORDED = "recorded"
 
@@ -75,14 +75,14 @@ class JournaledModel(WrapperModel):
             raise TurnLimit
         self.turn += 1
         payload = self._journal.recorded(self.key)
-        if payload is None:
-            self._journal.check_budget()
-            response = await self._ask(messages, model_settings, model_request_parameters)
-            payload = dump_reply(response)
-            usage = usage_of(response, priced=self.wrapped.system != RECORDED)
-            name = response.model_name or ""
-            self._journal.record_reply(self.key, self._agent, name, usage, payload, self._prompt)
-        return load_reply(payload, self.wrapped.model_name)
+        if payload is not None:
+            return load_reply(payload, self.wrapped.model_name)
+        self._journal.check_budget()
+        response = sendable(await self._ask(messages, model_settings, model_request_parameters))
+        usage = usage_of(response, priced=self.wrapped.system != RECORDED)
+        name = response.model_name or ""
+        self._journal.record_reply(self.key, self._agent, name, usage, dump_reply(response), self._prompt)
+        return response
 
     async def _ask(
         self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
