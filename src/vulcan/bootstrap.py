@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.llm.catalogue import Listing
     from vulcan.infrastructure.llm.dust.access import DustAccess
     from vulcan.infrastructure.llm.dust.agents import Made
-    from vulcan.infrastructure.llm.registry import Model
+    from vulcan.infrastructure.llm.registry import Access, Model
     from vulcan.infrastructure.local_forge import LocalForge
     from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
     from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess
@@ -314,8 +314,21 @@ class Vulcan:
         """The model that the settings name."""
         from vulcan.infrastructure.llm.registry import make_model
 
+        return make_model(self.settings.model.name, self._model_access())
+
+    def check_model(self) -> None:
+        """See whether the model that the settings name can be asked; raises `UserError` where something is missing."""
+        from vulcan.application.requests import need_model
+        from vulcan.infrastructure.llm.registry import check_model
+
+        need_model(self.settings.model.name)
+        check_model(self.settings.model.name, self._model_access())
+
+    def _model_access(self) -> Access:
+        from vulcan.infrastructure.llm.registry import Access
+
         model = self.settings.model
-        return make_model(model.name, model.base_url, model.api_key, self.dust_access())
+        return Access(model.base_url, model.api_key, self.dust_access(), self.environ)
 
     def dust_access(self) -> DustAccess:
         """The Dust workspace that the settings name; it may be incomplete."""

@@ -15,7 +15,7 @@ from vulcan.domain.errors import BudgetExceeded, ModelUnavailable
 from vulcan.infrastructure.agents.team import TURNS, Team
 from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, Patience
 from vulcan.infrastructure.llm.fallback import FallbackChain
-from vulcan.infrastructure.llm.registry import make_model
+from vulcan.infrastructure.llm.registry import Access, make_model
 
 QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)
 BRIEFING = Briefing("generate/1", "Make add add", overview="Files:\ncalc.py")
@@ -84,7 +84,7 @@ async def test_a_chain_goes_on_where_one_model_does_not_answer() -> None:
         assert await Team(chain).code(BRIEFING, files, MemoryJournal()) == "done"
         assert b"a + b" in files.files["calc.py"]
         assert {body["model"] for body in second.requests} == {"spare"}
-        assert make_model("a, b", second.url).model_name == "a,b"
+        assert make_model("a, b", Access(second.url)).model_name == "a,b"
     with serving([status(500)]) as first, serving([status(401)]) as second:
         chain = FallbackChain([make(first, "wanted"), make(second, "spare")])
         with pytest.raises(ModelUnavailable, match=r"wanted: .* spare: ") as caught:

@@ -48,7 +48,7 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "--model", help="Model, such as anthropic:claude-sonnet-4-5, dust:AGENT or recorded:PATH."
+                "--model", help="Model, such as anthropic:claude-sonnet-5-5, dust:AGENT or recorded:PATH."
             ),
             click.option("--python", help="Interpreter for the project: a version such as 3.12, or a path."),
             click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1."),

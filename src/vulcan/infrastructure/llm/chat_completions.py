@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 from pydantic_ai.messages import (
+    FinishReason,
     ModelMessage,
     ModelRequest,
     ModelResponse,
@@ -33,13 +34,15 @@ from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import ModelUnavailable, masked
 from vulcan.infrastructure.llm.own import OwnModel
-from vulcan.infrastructure.llm.sse import MALFORMED, Assembled, CutStreamError, assemble, lines_of
+from vulcan.infrastructure.llm.sse import MALFORMED, THOUGHTS, Assembled, CutStreamError, assemble, lines_of
 from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 
 RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 CHARACTERS_PER_TOKEN = 4
 MAX_RETRY_AFTER = 60.0
 LONGEST_REASON = 10_000
+ENDS: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
+"""Ends of a reply that are no good ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +231,11 @@ def request_body(
     """The request as JSON: instructions first, then history, so that its beginning is stable for caches."""
     wire = [{"role": "system", "content": "\n\n".join(instructions)}] if instructions else []
     for message in messages:
-        wire += list(
-            _request_messages(message) if isinstance(message, ModelRequest) else _response_message(message)
-        )
+        if isinstance(message, ModelRequest):
+            begun = any(each["role"] == "assistant" for each in wire)
+            wire += list(_request_messages(message, "user" if begun else "system"))
+        else:
+            wire.append(_response_message(message))
     body: dict[str, Any] = {
         "model": name,
         "messages": wire,
@@ -257,11 +262,12 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _request_messages(message: ModelRequest) -> Iterator[dict[str, Any]]:
+def _request_messages(message: ModelRequest, system: str) -> Iterator[dict[str, Any]]:
+    """Messages of a request; `system` is the role of system prompts, which many servers take only at the beginning."""
     for part in message.parts:
         match part:
             case SystemPromptPart():
-                yield {"role": "system", "content": part.content}
+                yield {"role": system, "content": part.content}
             case UserPromptPart():
                 content = part.content
                 text = (
@@ -280,7 +286,7 @@ def _request_messages(message: ModelRequest) -> Iterator[dict[str, Any]]:
                 continue
 
 
-def _response_message(message: ModelResponse) -> Iterator[dict[str, Any]]:
+def _response_message(message: ModelResponse) -> dict[str, Any]:
     text = "".join(p.content for p in message.parts if isinstance(p, TextPart))
     calls = [
         {
@@ -296,13 +302,18 @@ def _response_message(message: ModelResponse) -> Iterator[dict[str, Any]]:
         wire["tool_calls"] = calls
     elif not text:
         wire["content"] = "(no answer)"
-    yield wire
+    for part in message.parts:
+        if isinstance(part, ThinkingPart) and part.id in THOUGHTS:
+            wire[part.id] = part.content
+    return wire
 
 
 def to_response(reply: Assembled, body: dict[str, Any], name: str) -> ModelResponse:
     """A reply as Pydantic AI's message; tokens are estimated where the server does not count them."""
     parts: list[ModelResponsePart] = []
     content = reply.content
+    if reply.thought:
+        parts.append(ThinkingPart(reply.thought, id=reply.thought_in, provider_name="openai"))
     if content.startswith("<think>") and "</think>" in content:
         thought, _, content = content.removeprefix("<think>").partition("</think>")
         parts.append(ThinkingPart(thought))
@@ -317,7 +328,7 @@ def to_response(reply: Assembled, body: dict[str, Any], name: str) -> ModelRespo
         model_name=reply.model or name,
         provider_name="openai",
         provider_details=None if reply.usage else {"tokens": "estimated"},
-        finish_reason="tool_call" if reply.calls else "stop",
+        finish_reason=ENDS.get(reply.finish_reason, "tool_call" if reply.calls else "stop"),
     )
 
 
