@@ -8,6 +8,7 @@ import re
 import pytest
 from pydantic_ai.providers import infer_provider_class
 
+from fakes.coder_loop import dearer_than_ideal
 from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.model_server import calls, status, text
 from fakes.provider_server import MODELS, providing, surroundings
@@ -43,6 +44,11 @@ async def test_a_resumed_run_sends_the_same_bytes(provider: str, monkeypatch: py
         assert await team(provider, server.url, monkeypatch).code(BRIEFING, files, journal) == "done"
     _first, refused, again = server.asked
     assert again.raw == refused.raw
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai-responses"])
+async def test_a_coder_s_turns_cost_hardly_more_than_with_ideal_caching(provider: str) -> None:
+    assert await dearer_than_ideal(provider) <= 1.15
 
 
 NOT_FOR_JOBS = {

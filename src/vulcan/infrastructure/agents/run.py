@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from pydantic_ai import Agent
 from pydantic_ai.capabilities import ProcessHistory
 from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import ModelMessage, ModelRequest, UserPromptPart
 from pydantic_ai.models import Model
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import Tool
 from pydantic_ai.usage import UsageLimits
 
@@ -22,6 +24,8 @@ from vulcan.infrastructure.agents.journaled import JournaledModel
 from vulcan.infrastructure.agents.tools import Tools
 
 RETRIES = 3
+OVERVIEW = 1_000
+"""Characters with which the first message of an agent begins in every round of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class AgentRun:
             output_type=output,
             retries=RETRIES,
             capabilities=[ProcessHistory(self._current)],
+            model_settings=self._settings(),
             name=self._work.agent,
         )
         limits = UsageLimits(request_limit=None)
@@ -89,6 +94,12 @@ class AgentRun:
                 hint="Try again with `vulcan resume`, or with a stronger model.",
             ) from error
         return result.output
+
+    def _settings(self) -> ModelSettings:
+        """Caching of all that stays the same from turn to turn, in each provider's own way."""
+        beginning = f"{self._work.agent}\n{self._work.message[:OVERVIEW]}"
+        key = hashlib.sha256(beginning.encode(errors="replace")).hexdigest()[:32]
+        return cast("ModelSettings", {"cache": True, "openai_prompt_cache_key": key})
 
     async def _current(self, messages: list[ModelMessage]) -> list[ModelMessage]:
         """The history, with what the person has said since the last call at its end, and bounded."""
