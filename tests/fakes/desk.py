@@ -37,6 +37,7 @@ class MemoryJournal:
         self.usage = Usage()
         self.budget = budget or Budget()
         self.said: list[str] = []
+        self.waits: list[tuple[str, float, str]] = []
 
     def recorded(self, key: str) -> str | None:
         return self.payloads.get(key)
@@ -46,6 +47,9 @@ class MemoryJournal:
     ) -> None:
         self._record(key, payload)
         self.usage += usage
+
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        self.waits.append((agent, seconds, reason))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         self._record(key, payload)

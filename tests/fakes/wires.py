@@ -135,12 +135,19 @@ class Chat(Wire):
         for delta in self.deltas(said):
             yield from sse(about | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
         last = {"choices": [{"index": 0, "delta": {}, "finish_reason": self.reason(said)}]}
-        yield from sse(about | last, about | {"choices": [], "usage": self.usage()}, end=b"data: [DONE]\n\n")
+        yield from sse(*self.last(about, last), end=b"data: [DONE]\n\n")
+
+    def last(self, about: Body, last: Body) -> list[Body]:
+        """How it ended, and the count of tokens."""
+        return [about | last, about | {"choices": [], "usage": self.usage()}]
 
 
 class Groq(Chat):
     endings = ("/groq/openai/v1/chat/completions",)
     thinks = "reasoning"
+
+    def last(self, about: Body, last: Body) -> list[Body]:
+        return [about | last | {"x_groq": {"id": about["id"], "usage": self.usage()}}]
 
 
 class OpenRouter(Chat):

@@ -12,9 +12,12 @@ from fakes.model_server import CUT, EMPTY, GARBAGE, HTML, SILENT, ModelServer, c
 from vulcan.application.ports import Briefing, CommandResult
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable
+from vulcan.infrastructure.agents.journaled import Waiting
+from vulcan.infrastructure.agents.run import Limits
 from vulcan.infrastructure.agents.team import TURNS, Team
-from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, Patience
+from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 from vulcan.infrastructure.llm.fallback import FallbackChain
+from vulcan.infrastructure.llm.faults import Patience
 from vulcan.infrastructure.llm.registry import Access, make_model
 
 QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)
@@ -28,7 +31,10 @@ def workspace() -> MemoryWorkspace:
 
 
 def team(server: ModelServer, patience: Patience = QUICK) -> Team:
-    return Team(ChatCompletionsModel("scripted", server.url, "key", patience))
+    return Team(ChatCompletionsModel("scripted", server.url, "key", patience), limits=HASTY)
+
+
+HASTY = Limits(waiting=Waiting(patience=0.05, first=0.01))
 
 
 async def test_a_fix_goes_through() -> None:
@@ -49,9 +55,7 @@ async def test_what_passes_is_tried_again(fault: Any) -> None:
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(
-    "fault", [status(500), status(429, retry_after="0.01"), CUT, SILENT, GARBAGE, HTML, EMPTY]
-)
+@pytest.mark.parametrize("fault", [status(500), CUT, SILENT, GARBAGE, HTML, EMPTY])
 async def test_what_does_not_pass_ends_clearly_and_costs_nothing(fault: Any) -> None:
     journal = MemoryJournal()
     with serving([fault]) as server, pytest.raises(ModelUnavailable, match="3 tries") as caught:
@@ -60,11 +64,24 @@ async def test_what_does_not_pass_ends_clearly_and_costs_nothing(fault: Any) -> 
     assert (len(server.requests), journal.order) == (3, [])
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404])
-async def test_a_refusal_is_not_tried_again(code: int) -> None:
+async def test_a_busy_service_is_waited_for_as_long_as_it_asks_and_patience_lasts() -> None:
+    journal = MemoryJournal()
+    with serving([status(429, retry_after="0.02")]) as server, pytest.raises(ModelUnavailable) as caught:
+        await team(server).code(BRIEFING, workspace(), journal)
+    assert "takes no more requests for now" in caught.value.message
+    assert "patience" in caught.value.message + caught.value.hint
+    assert [(agent, seconds) for agent, seconds, _reason in journal.waits] == [("coder", 0.02)] * 2
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [(400, "name"), (401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "name and URL")],
+)
+async def test_a_refusal_is_not_tried_again(code: int, advice: str) -> None:
     with serving([status(code)]) as server, pytest.raises(ModelUnavailable, match=str(code)) as caught:
         await team(server).code(BRIEFING, workspace(), MemoryJournal())
-    assert "OPENAI_API_KEY" in caught.value.hint
+    assert advice in caught.value.hint
     assert len(server.requests) == 1
 
 
@@ -87,7 +104,7 @@ async def test_a_chain_goes_on_where_one_model_does_not_answer() -> None:
         assert make_model("a, b", Access(second.url)).model_name == "a,b"
     with serving([status(500)]) as first, serving([status(401)]) as second:
         chain = FallbackChain([make(first, "wanted"), make(second, "spare")])
-        with pytest.raises(ModelUnavailable, match=r"wanted: .* spare: ") as caught:
+        with pytest.raises(ModelUnavailable, match=r"wanted at .*; the model spare at ") as caught:
             await Team(chain).code(BRIEFING, workspace(), MemoryJournal())
     assert "vulcan resume" in caught.value.hint
 

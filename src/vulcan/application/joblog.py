@@ -13,6 +13,7 @@ from vulcan.domain.events import (
     JobCancelled,
     JobUndone,
     ModelReplied,
+    ModelWaited,
     ToolCalled,
     WorkspaceSnapshotted,
     WorkStarted,
@@ -166,6 +167,10 @@ class JobCalls:
         digest = self._log.keep(payload)
         self.heard = self._told  # only a reply shows it: a call may be prepared and never made
         self._log.append(ModelReplied(key, agent, model, usage, digest, prompt, self.heard))
+
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        """Append that the agent waits before it asks its model again."""
+        self._log.append(ModelWaited(agent, seconds, reason))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Append a tool's result."""

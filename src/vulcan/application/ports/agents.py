@@ -51,6 +51,9 @@ class CallJournal(Protocol):
     ) -> None:
         """Record a model's reply (serialised by the agents room) and the version of the prompt it answers."""
 
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        """Record that the agent waits before it asks its model again."""
+
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Record a tool's result."""
 

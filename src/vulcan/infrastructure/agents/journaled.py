@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.messages import (
@@ -18,10 +20,25 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
 from vulcan.application.ports import CallJournal
-from vulcan.domain.errors import ModelUnavailable
+from vulcan.domain.errors import ContextExceeded, ModelBusy, ModelUnavailable
 from vulcan.infrastructure.agents.replies import dump_reply, load_reply, sendable, usage_of
 
 RECORDED = "recorded"
+Shorten = Callable[[list[ModelMessage]], Awaitable[list[ModelMessage] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """For how long a service that is busy is waited for, in seconds.
+
+    Attributes:
+        patience: all waits before one reply together.
+        first: the first wait where the service does not say how long; doubles each time, up to `longest`.
+    """
+
+    patience: float = 600.0
+    first: float = 5.0
+    longest: float = 60.0
 
 
 class TurnLimit(Exception):  # noqa: N818 - control flow: the agent's turns are used up
@@ -36,6 +53,8 @@ class JournaledModel(WrapperModel):
         max_turns: after so many replies `TurnLimit` is raised instead of a further request.
         prompt: version of the agent's prompt, recorded with each reply.
         show: gets a new reply's words as they come, where the model streams.
+        waiting: for how long a service that is busy is waited for.
+        shorten: makes a history shorter that is too long for the model; None where it can't.
     """
 
     def __init__(
@@ -47,8 +66,11 @@ class JournaledModel(WrapperModel):
         max_turns: int,
         prompt: str = "",
         show: Callable[[str], None] | None = None,
+        waiting: Waiting | None = None,
+        shorten: Shorten | None = None,
     ) -> None:
         super().__init__(model)
+        self._waiting, self._shorten = waiting or Waiting(), shorten
         self._prompt, self._show = prompt, show
         self._journal, self._agent = journal, agent
         self._prefix, self._max_turns = f"{call_key}/{agent.replace(' ', '_')}", max_turns
@@ -78,11 +100,39 @@ class JournaledModel(WrapperModel):
         if payload is not None:
             return load_reply(payload, self.wrapped.model_name)
         self._journal.check_budget()
-        response = sendable(await self._ask(messages, model_settings, model_request_parameters))
+        response = sendable(await self._ask_at_last(messages, model_settings, model_request_parameters))
         usage = usage_of(response, priced=self.wrapped.system != RECORDED)
         name = response.model_name or ""
         self._journal.record_reply(self.key, self._agent, name, usage, dump_reply(response), self._prompt)
         return response
+
+    async def _ask_at_last(
+        self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
+    ) -> ModelResponse:
+        """The reply, after waiting for a service that is busy, of a history that is short enough."""
+        waited, pause = 0.0, self._waiting.first
+        while True:
+            try:
+                return await self._ask(messages, settings, parameters)
+            except ModelBusy as busy:
+                seconds = pause if busy.after is None else busy.after
+                if waited + seconds > self._waiting.patience:
+                    raise self._impatient(busy, waited, seconds) from busy
+                self._journal.record_wait(self._agent, seconds, busy.message)
+                await asyncio.sleep(seconds)
+                waited, pause = waited + seconds, min(2 * pause, self._waiting.longest)
+            except ContextExceeded:
+                shorter = await self._shorten(messages) if self._shorten else None
+                if shorter is None:
+                    raise
+                messages = shorter
+
+    def _impatient(self, busy: ModelBusy, waited: float, seconds: float) -> ModelUnavailable:
+        asks = f"; it asks for {seconds:.0f} s more" if busy.after is not None else ""
+        patience = f"{waited:.0f} s were waited{asks}, patience is {self._waiting.patience:.0f} s"
+        return ModelUnavailable(
+            f"{busy.message} ({patience})", hint=f"{busy.hint}. To wait longer: patience under [model]"
+        )
 
     async def _ask(
         self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters

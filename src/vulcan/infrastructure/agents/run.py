@@ -19,8 +19,8 @@ from pydantic_ai.usage import UsageLimits
 from vulcan.application.ports import CallJournal, Workspace
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.infrastructure.agents.briefings import said
-from vulcan.infrastructure.agents.history import bounded
-from vulcan.infrastructure.agents.journaled import JournaledModel
+from vulcan.infrastructure.agents.history import MAX_CHARACTERS, bounded, characters
+from vulcan.infrastructure.agents.journaled import JournaledModel, Waiting
 from vulcan.infrastructure.agents.tools import Tools
 
 RETRIES = 3
@@ -45,6 +45,19 @@ class Work:
     told: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an agent's model can take.
+
+    Attributes:
+        history: characters of the history that is sent.
+        waiting: for how long a busy service is waited for.
+    """
+
+    history: int = MAX_CHARACTERS
+    waiting: Waiting = Waiting()
+
+
 class AgentRun:
     """One piece of work of one agent: a fresh context, its prompt (version and text), tools, a bounded loop."""
 
@@ -56,10 +69,23 @@ class AgentRun:
         workspace: Workspace | None,
         journal: CallJournal,
         show: Callable[[str], None] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._work, self._journal, self._told = work, journal, work.told
         version, self._instructions = prompt
-        self._model = JournaledModel(model, journal, work.key, work.agent, work.turns, version, show)
+        self._limits = limits or Limits()
+        self._longest = self._limits.history
+        self._model = JournaledModel(
+            model,
+            journal,
+            work.key,
+            work.agent,
+            work.turns,
+            version,
+            show,
+            self._limits.waiting,
+            self._shorter,
+        )
         self._workspace = workspace
 
     @property
@@ -110,4 +136,11 @@ class AgentRun:
         if news and isinstance(last, ModelRequest):
             parts = [*last.parts, *(UserPromptPart(said(text)) for text in news)]
             messages = [*messages[:-1], replace(last, parts=parts)]
-        return await bounded(messages)
+        return await bounded(messages, self._longest)
+
+    async def _shorter(self, messages: list[ModelMessage]) -> list[ModelMessage] | None:
+        """Half of a history that the model can't read at once, and the same bound from here on; None where it can't be."""
+        before = characters(messages)
+        self._longest = before // 2
+        shorter = await bounded(messages, self._longest)
+        return shorter if characters(shorter) < before else None

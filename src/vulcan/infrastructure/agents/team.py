@@ -17,7 +17,7 @@ from vulcan.domain.testing import TestCase
 from vulcan.infrastructure.agents.briefings import render
 from vulcan.infrastructure.agents.journaled import TurnLimit
 from vulcan.infrastructure.agents.packaged import prompt
-from vulcan.infrastructure.agents.run import AgentRun, Work
+from vulcan.infrastructure.agents.run import AgentRun, Limits, Work
 from vulcan.infrastructure.agents.tools import LoopingError
 
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
@@ -63,14 +63,15 @@ class Team:
     Args:
         model: the model of all four.
         prompts: version and text of an agent's prompt; by default the packaged ones.
+        limits: of what the model can take.
     """
 
-    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
-        self._model, self._prompts = model, prompts
+    def __init__(self, model: Model, prompts: PromptSource = prompt, limits: Limits | None = None) -> None:
+        self._model, self._prompts, self._limits = model, prompts, limits
 
     def _run(self, agent: str, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> AgentRun:
         work = Work(agent, briefing.call_key, render(briefing), TURNS[agent], len(briefing.steering))
-        return AgentRun(work, self._prompts(agent), self._model, workspace, journal)
+        return AgentRun(work, self._prompts(agent), self._model, workspace, journal, limits=self._limits)
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """Requirements from an instruction."""

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
 
     from vulcan.infrastructure.llm.dust.access import DustAccess
+    from vulcan.infrastructure.llm.faults import Patience
 
 DUST = "dust:"
 RECORDED = "recorded:"
+SILENCE, CONNECT = 300.0, 15.0
+"""Seconds that Bedrock is waited for."""
 OPENAI_URL = "https://api.openai.com/v1"
 
 __all__ = ["Access", "Model", "check_model", "make_model"]
@@ -40,12 +43,16 @@ class Access:
         api_key: for `base_url`, or for OpenAI's own service.
         dust: the workspace for `dust:` names.
         environ: the process's environment; the other providers read their own variables.
+        key_name: the variable that holds `api_key`.
+        patience: with what passes; None for the usual one.
     """
 
     base_url: str = ""
     api_key: str = field(default="", repr=False)
     dust: DustAccess | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key_name: str = "OPENAI_API_KEY"
+    patience: Patience | None = None
 
 
 def make_model(name: str, access: Access = Access()) -> Model:
@@ -115,7 +122,9 @@ def _make(name: str, access: Access) -> Model:
 
         check_url(access.base_url, "the model's base URL")
         at_server = name.partition(":")[2] if provider_of(name) else name
-        return ChatCompletionsModel(at_server, access.base_url, access.api_key)
+        return ChatCompletionsModel(
+            at_server, access.base_url, access.api_key, access.patience, access.key_name
+        )
     return _by_provider(name, access)
 
 
@@ -129,15 +138,29 @@ def _by_provider(name: str, access: Access) -> Model:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # Pydantic AI's, of names that still work
-            return infer_model(name, provider_factory=lambda provider: _provider(provider, access))
+            model = infer_model(name, provider_factory=lambda provider: _provider(provider, access))
     except (ProviderError, ValueError, ImportError) as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{name} can't be used: {words}", hint=_hint(provider_of(name))) from error
+    from vulcan.infrastructure.llm.patient import PatientModel
+
+    known = PROVIDERS.get(provider_of(name))
+    return PatientModel(model, " or ".join(known.keys) if known else "", access.patience)
 
 
 def _hint(provider: str) -> str:
     url = PROVIDERS[provider].url if provider in PROVIDERS else ""
     return f"See the variables of {provider}" + (f", such as {url}." if url else ".")
+
+
+def _bedrock() -> Provider[Any]:
+    """Bedrock without botocore's own retries, which would wait unseen."""
+    import boto3
+    from botocore.config import Config
+    from pydantic_ai.providers.bedrock import BedrockProvider
+
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=SILENCE, connect_timeout=CONNECT)
+    return BedrockProvider(bedrock_client=boto3.client("bedrock-runtime", config=config))
 
 
 def _need_aws(name: str, environ: Mapping[str, str]) -> None:
@@ -161,6 +184,8 @@ def _provider(name: str, access: Access) -> Provider[Any]:
         from pydantic_ai.providers.openai import OpenAIProvider
 
         return OpenAIProvider(base_url=access.base_url or OPENAI_URL, api_key=access.api_key or None)
+    if name == "bedrock":
+        return _bedrock()
     known = PROVIDERS.get(name)
     url = (access.environ.get(known.url) or known.default_url) if known else ""
     if known is None or known.moved or not url:
