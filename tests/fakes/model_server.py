@@ -129,7 +129,7 @@ def chunks(answer: Answer) -> Iterator[Body]:
         rest = {"index": call["index"], "function": {"arguments": function["arguments"][middle:]}}
         yield {"choices": [{"index": 0, "delta": {"tool_calls": [first]}}]}
         yield {"choices": [{"index": 0, "delta": {"tool_calls": [rest]}}]}
-    reason = "tool_calls" if "tool_calls" in answer else "stop"
+    reason = answer.get("stop") or ("tool_calls" if "tool_calls" in answer else "stop")
     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
     yield {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7}}
 

@@ -223,3 +223,63 @@ async def test_a_command_that_prints_no_utf8_is_shown() -> None:
     with serving([calls(("shell", {"command": "cat x"})), text("done")]) as server:
         await team(server).code(BRIEFING, files, MemoryJournal())
     assert "[exit code 1]" in server.requests[-1]["messages"][-1]["content"]
+
+
+WRONG = calls(("shell", {"command": ["python", "-m", "pytest"], "timeout": "30s"}))
+
+
+@pytest.mark.parametrize("bad", [WRONG, text(""), text('<tool_call>{"name": "edit"}</tool_call>')])
+async def test_a_job_that_a_weak_model_spoilt_goes_on_with_a_better_one(bad: Any) -> None:
+    """What led to nothing counts no more; the good beginning of the record is kept."""
+    journal, files = MemoryJournal(), workspace()
+    with serving([EDIT, bad]) as weak, pytest.raises(ModelUnavailable, match="can't be used") as caught:
+        await team(weak).code(BRIEFING, files, journal)
+    assert "vulcan resume --model NAME" in caught.value.hint
+    assert "pydantic" not in caught.value.message
+    assert list(journal.payloads) == ["generate/1/coder/0", "generate/1/coder/0/call_0"]
+    with serving([text("done")]) as better:
+        assert await team(better).code(BRIEFING, files, journal) == "done"
+    assert len(better.requests) == 1
+    assert json.dumps(better.requests[0]).count("Edited calc.py") == 1
+
+
+async def test_the_next_model_of_a_chain_mends_what_the_first_spoilt() -> None:
+    journal, files = MemoryJournal(), workspace()
+    with serving([EDIT, WRONG]) as weak, serving([text("done")]) as strong:
+        models = [ChatCompletionsModel(n, s.url, "", QUICK) for n, s in (("weak", weak), ("strong", strong))]
+        assert await Team(FallbackChain(models)).code(BRIEFING, files, journal) == "done"
+    assert [body["model"] for body in strong.requests] == ["strong"]
+    assert b"a + b" in files.files["calc.py"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '<tool_call>{"name": "edit"}</tool_call>',
+        '{"name": "edit", "arguments": {}}',
+        '```json\n[{"name": "shell"}]\n```',
+    ],
+)
+async def test_a_call_as_text_is_no_end_and_the_model_is_told_so(words: str) -> None:
+    files = workspace()
+    with serving([text(words), EDIT, text('{"ok": true}')]) as server:
+        assert await team(server).code(BRIEFING, files, MemoryJournal()) == '{"ok": true}'
+    assert b"a + b" in files.files["calc.py"]
+    assert "tool call as text" in json.dumps(server.requests[1]["messages"][-1])
+
+
+async def test_words_that_were_cut_off_are_no_end() -> None:
+    with serving([text("I will now") | {"stop": "length"}, EDIT, text("done")]) as server:
+        assert await team(server).code(BRIEFING, workspace(), MemoryJournal()) == "done"
+    assert "cut off" in json.dumps(server.requests[1]["messages"][-1])
+
+
+async def test_an_analyst_that_came_to_no_end_is_asked_anew() -> None:
+    turn, journal = iter(range(100)), MemoryJournal()
+    with (
+        serving(lambda _: calls(("search", {"pattern": f"x{next(turn)}"}))) as server,
+        pytest.raises(ModelUnavailable, match="no requirements"),
+    ):
+        await team(server).analyze(BRIEFING, workspace(), journal)
+    with serving([REQUIREMENTS]) as better:
+        assert (await team(better).analyze(BRIEFING, workspace(), journal)).summary == "Add"

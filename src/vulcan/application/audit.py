@@ -164,6 +164,7 @@ _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.StageFailed: lambda x: f"{x.stage.value}: {x.reason[:200]}",
     e.BaseTestsRun: lambda x: x.baseline.in_words,
     e.ModelReplied: lambda x: f"{x.key}: {x.usage.tokens} tokens",
+    e.RepliesDropped: lambda x: f"{len(x.keys)}: {x.reason[:200]}",
     e.ModelWaited: lambda x: f"{x.seconds:.0f} s: {x.reason[:200]}",
     e.ToolCalled: lambda x: f"{x.tool}: {x.summary}",
     e.RequirementsEdited: lambda x: x.change[:200],

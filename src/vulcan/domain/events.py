@@ -211,6 +211,14 @@ class ModelWaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RepliesDropped(Event):
+    """Replies that led to nothing: what is recorded under these keys, and below them, counts no more."""
+
+    keys: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCalled(Event):
     """A tool's result, recorded before the model is asked again; `payload` is a blob's digest."""
 

@@ -14,6 +14,7 @@ from pydantic_ai.messages import (
     PartStartEvent,
     TextPart,
     TextPartDelta,
+    ToolCallPart,
 )
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.wrapper import WrapperModel
@@ -75,6 +76,33 @@ class JournaledModel(WrapperModel):
         self._journal, self._agent = journal, agent
         self._prefix, self._max_turns = f"{call_key}/{agent.replace(' ', '_')}", max_turns
         self.turn = 0
+        self.last: ModelResponse | None = None
+
+    def restart(self, model: Model) -> None:
+        """Begin the piece of work anew with another model: what is recorded is played, the rest is asked of it."""
+        self.wrapped, self.turn, self.last = model, 0, None
+
+    def drop_bad_tail(self, reason: str) -> None:
+        """Let the newest replies from which nothing came count no more, so that they are asked for anew."""
+        keys = [f"{self._prefix}/{turn}" for turn in range(self.turn)]
+        bad: list[str] = []
+        while keys and not self._led_to_something(keys[-1]):
+            bad.append(keys.pop())
+        if bad:
+            self._journal.drop(tuple(reversed(bad)), reason)
+
+    def drop_all(self, reason: str) -> None:
+        """Let all replies of this piece of work count no more."""
+        self._journal.drop(tuple(f"{self._prefix}/{turn}" for turn in range(self.turn)), reason)
+
+    def _led_to_something(self, key: str) -> bool:
+        """Whether a call of a reply was carried out."""
+        payload = self._journal.recorded(key)
+        if payload is None:
+            return False
+        parts = load_reply(payload, "").parts
+        calls = [part.tool_call_id for part in parts if isinstance(part, ToolCallPart)]
+        return any(self._journal.recorded(f"{key}/{call}") is not None for call in calls)
 
     @property
     def key(self) -> str:
@@ -98,12 +126,14 @@ class JournaledModel(WrapperModel):
         self.turn += 1
         payload = self._journal.recorded(self.key)
         if payload is not None:
-            return load_reply(payload, self.wrapped.model_name)
+            self.last = load_reply(payload, self.wrapped.model_name)
+            return self.last
         self._journal.check_budget()
         response = sendable(await self._ask_at_last(messages, model_settings, model_request_parameters))
         usage = usage_of(response, priced=self.wrapped.system != RECORDED)
         name = response.model_name or ""
         self._journal.record_reply(self.key, self._agent, name, usage, dump_reply(response), self._prompt)
+        self.last = response
         return response
 
     async def _ask_at_last(

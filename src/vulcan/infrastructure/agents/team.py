@@ -80,9 +80,11 @@ class Team:
         try:
             return _requirement(await run.go(run.tools.reading(), output))
         except (TurnLimit, LoopingError) as error:
+            reason = f"the model came to no requirements in {TURNS['analyst']} turns"
+            run.forget(reason)
             raise ModelUnavailable(
-                f"the model came to no requirements in {TURNS['analyst']} turns",
-                hint="Say more precisely what is wanted and run again, or use a stronger model.",
+                reason,
+                hint="Go on with a stronger model: vulcan resume --model NAME, or say more precisely what is wanted.",
             ) from error
 
     async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:

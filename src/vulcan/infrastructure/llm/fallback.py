@@ -32,6 +32,12 @@ class FallbackChain(Model):
         """The provider that is wanted."""
         return self._models[0].system
 
+    @property
+    def spare(self) -> Model | None:
+        """The chain without its first model, whose replies were of no use; None where nothing is left."""
+        rest = self._models[1:]
+        return FallbackChain(rest) if len(rest) > 1 else next(iter(rest), None)
+
     async def request(
         self,
         messages: list[ModelMessage],
