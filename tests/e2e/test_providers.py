@@ -93,3 +93,26 @@ def test_an_address_without_its_scheme_is_refused_before_there_is_a_job(
     assert "localhost:9999/v1 is no URL" in said
     assert "http://localhost:9999/v1" in hint
     assert cli("jobs") == ""
+
+
+TUNED = {
+    "VULCAN_MODEL_EFFORT": "high",
+    "VULCAN_MODEL_MAX_TOKENS": "9000",
+    "VULCAN_MODEL_TEMPERATURE": "0",
+    "VULCAN_MODEL_HEADERS": "'X-Team: tools'",
+    "VULCAN_MODEL_INPUT_PRICE": "2",
+    "VULCAN_MODEL_OUTPUT_PRICE": "0",
+    "VULCAN_MODEL_REVIEWER": "cheap",
+}
+
+
+def test_what_is_set_of_models_is_what_is_asked(cli: Cli, project: Path) -> None:
+    with providing(good_brain()) as server:
+        at = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "key", "VULCAN_MODEL": "dear"} | TUNED
+        cli("run", "Make add add", "--repo", str(project), **at)
+    for asked in server.asked:
+        sent = asked.body
+        assert (sent["reasoning_effort"], sent["max_tokens"], sent["temperature"]) == ("high", 9000, 0)
+        assert sent["model"] == ("cheap" if "submit_review" in asked.words else "dear")
+        assert asked.headers["x-team"] == "tools"
+    assert json.loads(cli("show", "--json"))["usage"]["cost"] == pytest.approx(6000 * 2 / 1_000_000)

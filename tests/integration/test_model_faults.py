@@ -13,7 +13,7 @@ from vulcan.application.ports import Briefing, CommandResult
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable
 from vulcan.infrastructure.agents.journaled import Waiting
-from vulcan.infrastructure.agents.run import Limits
+from vulcan.infrastructure.agents.run import Tuning
 from vulcan.infrastructure.agents.team import TURNS, Team
 from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 from vulcan.infrastructure.llm.fallback import FallbackChain
@@ -31,10 +31,10 @@ def workspace() -> MemoryWorkspace:
 
 
 def team(server: ModelServer, patience: Patience = QUICK) -> Team:
-    return Team(ChatCompletionsModel("scripted", server.url, "key", patience), limits=HASTY)
+    return Team(ChatCompletionsModel("scripted", server.url, "key", patience), tuning=HASTY)
 
 
-HASTY = Limits(waiting=Waiting(patience=0.05, first=0.01))
+HASTY = Tuning(waiting=Waiting(patience=0.05, first=0.01))
 
 
 async def test_a_fix_goes_through() -> None:

@@ -13,7 +13,7 @@ from fakes.provider_server import MODELS, ProviderServer, providing, surrounding
 from vulcan.application.ports import Briefing
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.infrastructure.agents.journaled import Waiting
-from vulcan.infrastructure.agents.run import Limits
+from vulcan.infrastructure.agents.run import Tuning
 from vulcan.infrastructure.agents.team import Team
 from vulcan.infrastructure.llm.faults import Patience
 from vulcan.infrastructure.llm.registry import Access, make_model
@@ -47,8 +47,8 @@ async def code(provider: str, server: ProviderServer, journal: MemoryJournal, pa
             environ=environ,
             patience=Patience(tries=3, pause=0.01),
         )
-        limits = Limits(waiting=Waiting(patience, first=0.01))
-        team = Team(make_model(MODELS[provider], access), limits=limits)
+        tuning = Tuning(waiting=Waiting(patience, first=0.01))
+        team = Team(make_model(MODELS[provider], access), tuning=tuning)
         files = MemoryWorkspace({"calc.py": "def add(a, b):\n    return a - b\n"})
         return await team.code(BRIEFING, files, journal)
 

@@ -101,6 +101,8 @@ def overrides_from(options: dict[str, Any]) -> dict[str, object]:
     }
     if options.get("python"):
         found["python"] = _interpreter(options["python"])
+    if options.get("model"):  # said here and now, it is for every agent
+        found |= dict.fromkeys(("model.analyst", "model.coder", "model.test_author", "model.reviewer"), "")
     if options.get("release"):
         found["review.release"] = True
     if options.get("unsafe_no_sandbox"):

@@ -22,7 +22,7 @@ from pydantic_ai.settings import ModelSettings
 
 from vulcan.application.ports import CallJournal
 from vulcan.domain.errors import ContextExceeded, ModelBusy, ModelUnavailable
-from vulcan.infrastructure.agents.replies import dump_reply, load_reply, sendable, usage_of
+from vulcan.infrastructure.agents.replies import Price, dump_reply, load_reply, sendable, usage_of
 
 RECORDED = "recorded"
 Shorten = Callable[[list[ModelMessage]], Awaitable[list[ModelMessage] | None]]
@@ -55,6 +55,7 @@ class JournaledModel(WrapperModel):
         prompt: version of the agent's prompt, recorded with each reply.
         show: gets a new reply's words as they come, where the model streams.
         waiting: for how long a service that is busy is waited for.
+        price: instead of the provider's list price.
         shorten: makes a history shorter that is too long for the model; None where it can't.
     """
 
@@ -69,8 +70,10 @@ class JournaledModel(WrapperModel):
         show: Callable[[str], None] | None = None,
         waiting: Waiting | None = None,
         shorten: Shorten | None = None,
+        price: Price | None = None,
     ) -> None:
         super().__init__(model)
+        self._price = price
         self._waiting, self._shorten = waiting or Waiting(), shorten
         self._prompt, self._show = prompt, show
         self._journal, self._agent = journal, agent
@@ -130,7 +133,7 @@ class JournaledModel(WrapperModel):
             return self.last
         self._journal.check_budget()
         response = sendable(await self._ask_at_last(messages, model_settings, model_request_parameters))
-        usage = usage_of(response, priced=self.wrapped.system != RECORDED)
+        usage = usage_of(response, priced=self.wrapped.system != RECORDED, price=self._price)
         name = response.model_name or ""
         self._journal.record_reply(self.key, self._agent, name, usage, dump_reply(response), self._prompt)
         self.last = response

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from pydantic_ai.messages import (
     ThinkingPart,
     ToolCallPart,
 )
+from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.budget import Usage
 
@@ -121,15 +122,27 @@ def _read(message: Any) -> ModelResponse:
     return response
 
 
-def usage_of(response: ModelResponse, *, priced: bool = True) -> Usage:
-    """What a reply cost; the price is None where nobody knows it."""
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens in and out."""
+
+    input: float
+    output: float
+
+    def of(self, usage: RequestUsage) -> float:
+        """What a call costs."""
+        return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1_000_000
+
+
+def usage_of(response: ModelResponse, *, priced: bool = True, price: Price | None = None) -> Usage:
+    """What a reply cost, by `price` or else the list price; None where nobody knows it."""
     usage, told = response.usage, response.provider_details or {}
     return Usage(
         calls=1,
         input_tokens=usage.input_tokens,
         cached_tokens=usage.cache_read_tokens,
         output_tokens=usage.output_tokens,
-        cost=_price(response) if priced else 0.0,
+        cost=(price.of(usage) if price else _price(response)) if priced else 0.0,
         credits=_credits(told),
         estimated=told.get("tokens") == ESTIMATED,
     )

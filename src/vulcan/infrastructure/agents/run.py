@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from pydantic_ai import Agent, ModelRetry
@@ -22,6 +22,7 @@ from vulcan.domain.errors import ModelUnavailable
 from vulcan.infrastructure.agents.briefings import said
 from vulcan.infrastructure.agents.history import MAX_CHARACTERS, bounded, characters
 from vulcan.infrastructure.agents.journaled import JournaledModel, Waiting
+from vulcan.infrastructure.agents.replies import Price
 from vulcan.infrastructure.agents.tools import Tools
 
 RETRIES = 3
@@ -77,16 +78,20 @@ def unusable(error: UnexpectedModelBehavior, model: str, agent: str) -> ModelUna
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What an agent's model can take.
+class Tuning:
+    """What an agent's model can take, and how it is asked.
 
     Attributes:
         history: characters of the history that is sent.
         waiting: for how long a busy service is waited for.
+        settings: of Pydantic AI for each request, such as `temperature`.
+        price: instead of the provider's list price.
     """
 
     history: int = MAX_CHARACTERS
     waiting: Waiting = Waiting()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    price: Price | None = None
 
 
 class AgentRun:
@@ -100,12 +105,12 @@ class AgentRun:
         workspace: Workspace | None,
         journal: CallJournal,
         show: Callable[[str], None] | None = None,
-        limits: Limits | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         self._work, self._journal, self._told = work, journal, work.told
         version, self._instructions = prompt
-        self._limits = limits or Limits()
-        self._longest = self._limits.history
+        self._tuning = tuning or Tuning()
+        self._longest = self._tuning.history
         self._model = JournaledModel(
             model,
             journal,
@@ -114,8 +119,9 @@ class AgentRun:
             work.turns,
             version,
             show,
-            self._limits.waiting,
+            self._tuning.waiting,
             self._shorter,
+            self._tuning.price,
         )
         self._workspace = workspace
 
@@ -180,7 +186,7 @@ class AgentRun:
         """Caching of all that stays the same from turn to turn, in each provider's own way."""
         beginning = f"{self._work.agent}\n{self._work.message[:OVERVIEW]}"
         key = hashlib.sha256(beginning.encode(errors="replace")).hexdigest()[:32]
-        return cast("ModelSettings", {"cache": True, "openai_prompt_cache_key": key})
+        return cast("ModelSettings", {"cache": True, "openai_prompt_cache_key": key, **self._tuning.settings})
 
     async def _current(self, messages: list[ModelMessage]) -> list[ModelMessage]:
         """The history, with what the person has said since the last call at its end, and bounded."""

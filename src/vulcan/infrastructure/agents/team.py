@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -17,7 +18,7 @@ from vulcan.domain.testing import TestCase
 from vulcan.infrastructure.agents.briefings import render
 from vulcan.infrastructure.agents.journaled import TurnLimit
 from vulcan.infrastructure.agents.packaged import prompt
-from vulcan.infrastructure.agents.run import AgentRun, Limits, Work
+from vulcan.infrastructure.agents.run import AgentRun, Tuning, Work
 from vulcan.infrastructure.agents.tools import LoopingError
 
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
@@ -58,20 +59,35 @@ class SubmittedReview(BaseModel):
 
 
 class Team:
-    """Analyst, coder, test author and reviewer on one model; satisfies all four ports.
+    """Analyst, coder, test author and reviewer; satisfies all four ports.
 
     Args:
-        model: the model of all four.
+        model: the model of all that have none of their own.
         prompts: version and text of an agent's prompt; by default the packaged ones.
-        limits: of what the model can take.
+        tuning: how the models are asked.
+        models: of single agents, by their names.
     """
 
-    def __init__(self, model: Model, prompts: PromptSource = prompt, limits: Limits | None = None) -> None:
-        self._model, self._prompts, self._limits = model, prompts, limits
+    def __init__(
+        self,
+        model: Model,
+        prompts: PromptSource = prompt,
+        tuning: Tuning | None = None,
+        models: Mapping[str, Model] | None = None,
+    ) -> None:
+        self._model, self._prompts, self._tuning = model, prompts, tuning
+        self._models = models or {}
 
     def _run(self, agent: str, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> AgentRun:
         work = Work(agent, briefing.call_key, render(briefing), TURNS[agent], len(briefing.steering))
-        return AgentRun(work, self._prompts(agent), self._model, workspace, journal, limits=self._limits)
+        return AgentRun(
+            work,
+            self._prompts(agent),
+            self._models.get(agent, self._model),
+            workspace,
+            journal,
+            tuning=self._tuning,
+        )
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """Requirements from an instruction."""

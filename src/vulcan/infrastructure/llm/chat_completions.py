@@ -76,7 +76,7 @@ class ChatCompletionsModel(OwnModel):
             ModelUnavailable: the server refuses, is busy, or does not answer usably in any try.
         """
         body = self._body(messages, model_settings, model_request_parameters)
-        return to_response(await self._patiently(body), body, self._name)
+        return to_response(await self._patiently(body, _headers(model_settings)), body, self._name)
 
     @asynccontextmanager
     async def request_stream(
@@ -88,9 +88,10 @@ class ChatCompletionsModel(OwnModel):
     ) -> AsyncGenerator[StreamedResponse, None]:
         """The same, with the reply's words as they come; leaving early closes the connection, which ends the reply."""
         body = self._body(messages, model_settings, model_request_parameters)
+        headers = _headers(model_settings)
 
         async def ask(hear: Callable[[str], None]) -> ModelResponse:
-            return to_response(await self._patiently(body, hear), body, self._name)
+            return to_response(await self._patiently(body, headers, hear), body, self._name)
 
         origin = Origin(self._name, self.system, masked(self._url))
         async with streaming(ask, model_request_parameters, origin) as stream:
@@ -105,15 +106,23 @@ class ChatCompletionsModel(OwnModel):
         settings, parameters, instructions = self._prepared(
             messages, model_settings, model_request_parameters
         )
-        return request_body(self._name, instructions, messages, parameters, settings)
+        body = request_body(self._name, instructions, messages, parameters, settings)
+        effort = (model_settings or {}).get("thinking")
+        return body | ({"reasoning_effort": effort} if isinstance(effort, str) else {})
 
-    async def _patiently(self, body: dict[str, Any], hear: Callable[[str], None] | None = None) -> Assembled:
+    async def _patiently(
+        self, body: dict[str, Any], headers: dict[str, str], hear: Callable[[str], None] | None = None
+    ) -> Assembled:
         asked = Asked(self._name, masked(self._url), self._key_name)
-        return await patiently(lambda: self._ask(body, hear), asked, self._patience)
+        return await patiently(lambda: self._ask(body, headers, hear), asked, self._patience)
 
-    async def _ask(self, body: dict[str, Any], hear: Callable[[str], None] | None) -> Assembled:
+    async def _ask(
+        self, body: dict[str, Any], headers: dict[str, str], hear: Callable[[str], None] | None
+    ) -> Assembled:
         try:
-            async with self._http().stream("POST", "/chat/completions", json=body) as response:
+            async with self._http().stream(
+                "POST", "/chat/completions", json=body, headers=headers
+            ) as response:
                 if response.status_code != httpx2.codes.OK:
                     await self._refused(response)
                 if "text/event-stream" in response.headers.get("content-type", ""):
@@ -146,6 +155,10 @@ class ChatCompletionsModel(OwnModel):
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+def _headers(settings: ModelSettings | None) -> dict[str, str]:
+    return dict((settings or {}).get("extra_headers") or {})
 
 
 def _seconds(header: str) -> float | None:
