@@ -102,7 +102,8 @@ class ModelServer:
         handler.send_header("connection", "close")
         handler.end_headers()
         if "status" in answer:
-            handler.wfile.write(b'{"error": {"message": "scripted"}}')
+            said = {"error": {"message": answer.get("said", "scripted")}}
+            handler.wfile.write(json.dumps(said).encode())
             return
         if "raw" in answer:
             handler.wfile.write(answer["raw"])

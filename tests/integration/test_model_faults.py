@@ -283,3 +283,36 @@ async def test_an_analyst_that_came_to_no_end_is_asked_anew() -> None:
         await team(server).analyze(BRIEFING, workspace(), journal)
     with serving([REQUIREMENTS]) as better:
         assert (await team(better).analyze(BRIEFING, workspace(), journal)).summary == "Add"
+
+
+async def test_a_history_that_is_too_long_is_shortened_and_the_work_goes_on() -> None:
+    """A local model that reads 20,000 characters: its server refuses more."""
+    most, turn = 20_000, iter(range(100))
+
+    def script(body: Any) -> Any:
+        if len(json.dumps(body["messages"])) > most:
+            return status(400) | {"said": "This model's maximum context length is 5000 tokens."}
+        return calls(("shell", {"command": f"echo {n}"})) if (n := next(turn)) < 30 else text("done")
+
+    def run(command: str) -> CommandResult:
+        return CommandResult(0, f"{command}\n" + "a line of output\n" * 60, 10, 0.01)
+
+    with serving(script) as server:
+        assert await team(server).code(BRIEFING, MemoryWorkspace({}, run), MemoryJournal()) == "done"
+    refused = [body for body in server.requests if len(json.dumps(body["messages"])) > most]
+    assert 1 <= len(refused) <= 3, "what was learned of the model is kept"
+    assert "Make add add" in json.dumps(server.requests[-1]["messages"])
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (429, "You exceeded your current quota: insufficient_quota", "is used up"),
+        (400, "Your credit balance is too low", "is used up"),
+        (404, "no such model", "is not there"),
+    ],
+)
+async def test_what_a_server_says_is_understood(code: int, said: str, words: str) -> None:
+    with serving([status(code) | {"said": said}]) as server, pytest.raises(ModelUnavailable, match=words):
+        await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    assert len(server.requests) == 1
