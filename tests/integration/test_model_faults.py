@@ -146,7 +146,7 @@ async def test_endless_turns_are_bounded() -> None:
     journal = MemoryJournal(Budget(calls=None))
     turn = iter(range(10_000))
     with serving(lambda _: calls(("shell", {"command": f"echo {next(turn)}"}))) as server:
-        summary = await team(server).code(BRIEFING, workspace(), journal)
+        summary = await team(server, Patience(pause=0.01)).code(BRIEFING, workspace(), journal)
     assert "turns were used up" in summary
     assert len(server.requests) == TURNS["coder"]
     sent = [len(json.dumps(body["messages"])) for body in server.requests]
