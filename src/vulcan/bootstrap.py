@@ -47,12 +47,13 @@ if TYPE_CHECKING:
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.conversing import Conversant
+    from vulcan.infrastructure.agents.run import Tuning
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
     from vulcan.infrastructure.llm.catalogue import Listing
     from vulcan.infrastructure.llm.dust.access import DustAccess
     from vulcan.infrastructure.llm.dust.agents import Made
-    from vulcan.infrastructure.llm.registry import Model
+    from vulcan.infrastructure.llm.registry import Access, Model
     from vulcan.infrastructure.local_forge import LocalForge
     from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
     from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
 
 
 JOB_ID = re.compile(r"[0-9a-z]{6,12}")
+CHARACTERS_PER_TOKEN = 2.5
+"""Of code; some of what a model can read is left for its reply."""
 NEWEST_JOBS = 20
 TEMPORARY = ("/tmp", "/dev/shm")  # noqa: S108 - where folders of ours may be left, beside TMPDIR
 NAMED = 5
@@ -89,14 +92,16 @@ class SystemClock:
 class LazyTeam:
     """The agents, made when the first of them is needed: what needs no model loads no model."""
 
-    def __init__(self, make_model: Callable[[], Model], make_prompts: Callable[[], PromptSource]) -> None:
-        self._make_model, self._make_prompts = make_model, make_prompts
+    def __init__(self, vulcan: Vulcan) -> None:
+        self._vulcan = vulcan
 
     @cached_property
     def _team(self) -> Team:
         from vulcan.infrastructure.agents.team import Team
 
-        return Team(self._make_model(), self._make_prompts())
+        vulcan = self._vulcan
+        models = {agent: vulcan.make_model(name) for agent, name in vulcan.own_models().items()}
+        return Team(vulcan.make_model(), vulcan.prompts(), vulcan.tuning(), models)
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """As the analyst."""
@@ -122,14 +127,14 @@ class LazyTeam:
 class LazyConversant:
     """The conversation's agents, made when a message needs a model."""
 
-    def __init__(self, make_model: Callable[[], Model], make_prompts: Callable[[], PromptSource]) -> None:
-        self._make_model, self._make_prompts = make_model, make_prompts
+    def __init__(self, vulcan: Vulcan) -> None:
+        self._vulcan = vulcan
 
     @cached_property
     def _agents(self) -> Conversant:
         from vulcan.infrastructure.agents.conversing import Conversant
 
-        return Conversant(self._make_model(), self._make_prompts())
+        return Conversant(self._vulcan.make_model(), self._vulcan.prompts(), self._vulcan.tuning())
 
     async def interpret(
         self, call_key: str, context: str, message: str, journal: CallJournal
@@ -310,12 +315,66 @@ class Vulcan:
         send_metrics(stats, settings.otlp_endpoint, headers, began, self.clock.now())
         return masked(settings.otlp_endpoint)
 
-    def make_model(self) -> Model:
-        """The model that the settings name."""
+    def make_model(self, name: str = "") -> Model:
+        """The model of a name; by default the one that the settings name."""
         from vulcan.infrastructure.llm.registry import make_model
 
+        return make_model(name or self.settings.model.name, self._model_access())
+
+    def own_models(self) -> dict[str, str]:
+        """Names of models that single agents have of their own."""
         model = self.settings.model
-        return make_model(model.name, model.base_url, model.api_key, self.dust_access())
+        named = {
+            "analyst": model.analyst,
+            "coder": model.coder,
+            "test author": model.test_author,
+            "reviewer": model.reviewer,
+        }
+        return {agent: name for agent, name in named.items() if name}
+
+    def tuning(self) -> Tuning:
+        """How models are asked."""
+        from vulcan.infrastructure.agents.history import MAX_CHARACTERS
+        from vulcan.infrastructure.agents.journaled import Waiting
+        from vulcan.infrastructure.agents.replies import Price
+        from vulcan.infrastructure.agents.run import Tuning
+
+        model = self.settings.model
+        history = MAX_CHARACTERS
+        if model.context_window is not None:
+            history = min(history, int(model.context_window * CHARACTERS_PER_TOKEN))
+        price = None
+        if model.input_price is not None or model.output_price is not None:
+            price = Price(model.input_price or 0.0, model.output_price or 0.0)
+        return Tuning(history, Waiting(model.patience), self._request_settings(), price)
+
+    def _request_settings(self) -> dict[str, object]:
+        model = self.settings.model
+        given = {
+            "max_tokens": model.max_tokens,
+            "temperature": model.temperature,
+            "thinking": {"default": None, "off": False}.get(model.effort.value, model.effort.value),
+            "extra_headers": _headers(model.headers) or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def check_model(self) -> None:
+        """See whether the model that the settings name can be asked; raises `UserError` where something is missing."""
+        from vulcan.application.requests import need_model
+        from vulcan.infrastructure.llm.registry import check_model
+
+        need_model(self.settings.model.name)
+        for name in (self.settings.model.name, *self.own_models().values()):
+            check_model(name, self._model_access())
+        _headers(self.settings.model.headers)
+
+    def _model_access(self) -> Access:
+        from vulcan.infrastructure.llm.registry import Access
+
+        model = self.settings.model
+        return Access(
+            model.base_url, model.api_key, self.dust_access(), self.environ, key_name=model.api_key_env
+        )
 
     def dust_access(self) -> DustAccess:
         """The Dust workspace that the settings name; it may be incomplete."""
@@ -411,7 +470,7 @@ class Vulcan:
         from vulcan.application.requests import Order
 
         settings = self.settings
-        conversant = LazyConversant(self.make_model, self.prompts) if settings.model.name else None
+        conversant = LazyConversant(self) if settings.model.name else None
 
         def order(instruction: str) -> Order:
             chosen = (settings.model.name, settings.budget, settings.review)
@@ -504,6 +563,16 @@ class Vulcan:
         return Project(self, root)
 
 
+def _headers(lines: Sequence[str]) -> dict[str, str]:
+    """Headers of `Name: value` lines."""
+    pairs = [line.partition(":") for line in lines]
+    if wrong := next(
+        (line for line, (name, colon, _) in zip(lines, pairs, strict=True) if not (name and colon)), ""
+    ):
+        raise UserError(f"headers under [model]: {wrong} is no header", hint="Write each as Name: value")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 def _load_agents() -> None:
     import vulcan.infrastructure.agents.team
     import vulcan.infrastructure.llm.chat_completions  # noqa: F401 - loaded for those who come later
@@ -572,7 +641,7 @@ class Project:
         from vulcan.infrastructure.testing.static import PythonChecks
 
         vulcan, settings = self._vulcan, self._vulcan.settings
-        team = LazyTeam(vulcan.make_model, vulcan.prompts)
+        team = LazyTeam(vulcan)
         inside = (vulcan.sandbox, vulcan.toolbox, settings.sandbox.limits)
         return Services(
             analyst=team,

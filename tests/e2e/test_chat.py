@@ -130,11 +130,16 @@ def test_pausing_and_going_on(home: Path, project: Path) -> None:
         assert chat.leave() == 0
 
 
-def test_a_worker_that_can_not_even_start_is_told_about(home: Path, project: Path) -> None:
-    with Chat(home, project, "--model", "recorded:/nowhere.jsonl", "--yes") as chat:
+def test_a_worker_that_can_not_even_start_is_told_about(
+    home: Path, project: Path, recording: Callable[[Sequence[str]], str]
+) -> None:
+    model = recording(GOOD_JOB)
+    with Chat(home, project, "--model", model, "--yes") as chat:
+        chat.say("/help")
+        Path(model.removeprefix("recorded:")).unlink()
         chat.say("/new Make add add")
-        assert "there is no recording" in chat.turn("stands still")["text"]
-        assert chat.leave() == 1
+        assert "there is no recording" in chat.turn("could not be worked on")["text"]
+        assert chat.leave() == 130
 
 
 def test_without_a_model_there_are_commands_and_a_clear_word(home: Path, project: Path) -> None:

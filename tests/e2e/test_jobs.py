@@ -500,15 +500,10 @@ def test_what_can_not_be_used_says_what_to_do(cli: Cli, reachable: Path, project
     assert "instruction is empty" in cli(
         "run", " ?! ", "--repo", str(project), "--model", "recorded:demo", code=2
     )
-    assert "no recording" in cli("run", "x", "--repo", str(project), "--model", "recorded:none", code=1)
+    assert "no recording" in cli("run", "x", "--repo", str(project), "--model", "recorded:none", code=2)
     told = cli("run", "x", "--repo", str(project), code=2)
     assert "ANTHROPIC_API_KEY" in told
     assert "--base-url" in told
     assert "vulcan demo" in told
     assert "vulcan jobs" in cli("show", "zzz", code=2)
     assert "no job yet" in Cli(reachable / "other")("show", code=2)
-
-
-def test_a_provider_that_is_not_installed_is_named(cli: Cli, project: Path) -> None:
-    out = cli("run", "x", "--repo", str(project), "--model", "nonsense:model", code=1)
-    assert "nonsense" in out

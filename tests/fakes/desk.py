@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vulcan.application.joblog import without
 from vulcan.application.ports import CommandResult
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.errors import BudgetExceeded, ToolError
@@ -37,6 +38,7 @@ class MemoryJournal:
         self.usage = Usage()
         self.budget = budget or Budget()
         self.said: list[str] = []
+        self.waits: list[tuple[str, float, str]] = []
 
     def recorded(self, key: str) -> str | None:
         return self.payloads.get(key)
@@ -46,6 +48,12 @@ class MemoryJournal:
     ) -> None:
         self._record(key, payload)
         self.usage += usage
+
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        self.waits.append((agent, seconds, reason))
+
+    def drop(self, keys: tuple[str, ...], reason: str) -> None:
+        self.payloads = without(self.payloads, keys)
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         self._record(key, payload)

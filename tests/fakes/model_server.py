@@ -102,7 +102,8 @@ class ModelServer:
         handler.send_header("connection", "close")
         handler.end_headers()
         if "status" in answer:
-            handler.wfile.write(b'{"error": {"message": "scripted"}}')
+            said = {"error": {"message": answer.get("said", "scripted")}}
+            handler.wfile.write(json.dumps(said).encode())
             return
         if "raw" in answer:
             handler.wfile.write(answer["raw"])
@@ -129,7 +130,7 @@ def chunks(answer: Answer) -> Iterator[Body]:
         rest = {"index": call["index"], "function": {"arguments": function["arguments"][middle:]}}
         yield {"choices": [{"index": 0, "delta": {"tool_calls": [first]}}]}
         yield {"choices": [{"index": 0, "delta": {"tool_calls": [rest]}}]}
-    reason = "tool_calls" if "tool_calls" in answer else "stop"
+    reason = answer.get("stop") or ("tool_calls" if "tool_calls" in answer else "stop")
     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
     yield {"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7}}
 

@@ -12,8 +12,9 @@ from fakes.model_server import CUT, EMPTY, GARBAGE, ModelServer, calls, serving,
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.messages import Intent, NoteKind
 from vulcan.infrastructure.agents.conversing import Conversant
-from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, Patience
+from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 from vulcan.infrastructure.llm.fallback import FallbackChain
+from vulcan.infrastructure.llm.faults import Patience
 from vulcan.infrastructure.llm.recorded import RecordedModel
 
 QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)

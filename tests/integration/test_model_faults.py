@@ -12,10 +12,13 @@ from fakes.model_server import CUT, EMPTY, GARBAGE, HTML, SILENT, ModelServer, c
 from vulcan.application.ports import Briefing, CommandResult
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable
+from vulcan.infrastructure.agents.journaled import Waiting
+from vulcan.infrastructure.agents.run import Tuning
 from vulcan.infrastructure.agents.team import TURNS, Team
-from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, Patience
+from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 from vulcan.infrastructure.llm.fallback import FallbackChain
-from vulcan.infrastructure.llm.registry import make_model
+from vulcan.infrastructure.llm.faults import Patience
+from vulcan.infrastructure.llm.registry import Access, make_model
 
 QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)
 BRIEFING = Briefing("generate/1", "Make add add", overview="Files:\ncalc.py")
@@ -28,7 +31,10 @@ def workspace() -> MemoryWorkspace:
 
 
 def team(server: ModelServer, patience: Patience = QUICK) -> Team:
-    return Team(ChatCompletionsModel("scripted", server.url, "key", patience))
+    return Team(ChatCompletionsModel("scripted", server.url, "key", patience), tuning=HASTY)
+
+
+HASTY = Tuning(waiting=Waiting(patience=0.05, first=0.01))
 
 
 async def test_a_fix_goes_through() -> None:
@@ -49,9 +55,7 @@ async def test_what_passes_is_tried_again(fault: Any) -> None:
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(
-    "fault", [status(500), status(429, retry_after="0.01"), CUT, SILENT, GARBAGE, HTML, EMPTY]
-)
+@pytest.mark.parametrize("fault", [status(500), CUT, SILENT, GARBAGE, HTML, EMPTY])
 async def test_what_does_not_pass_ends_clearly_and_costs_nothing(fault: Any) -> None:
     journal = MemoryJournal()
     with serving([fault]) as server, pytest.raises(ModelUnavailable, match="3 tries") as caught:
@@ -60,11 +64,24 @@ async def test_what_does_not_pass_ends_clearly_and_costs_nothing(fault: Any) -> 
     assert (len(server.requests), journal.order) == (3, [])
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404])
-async def test_a_refusal_is_not_tried_again(code: int) -> None:
+async def test_a_busy_service_is_waited_for_as_long_as_it_asks_and_patience_lasts() -> None:
+    journal = MemoryJournal()
+    with serving([status(429, retry_after="0.02")]) as server, pytest.raises(ModelUnavailable) as caught:
+        await team(server).code(BRIEFING, workspace(), journal)
+    assert "takes no more requests for now" in caught.value.message
+    assert "patience" in caught.value.message + caught.value.hint
+    assert [(agent, seconds) for agent, seconds, _reason in journal.waits] == [("coder", 0.02)] * 2
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [(400, "name"), (401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "name and URL")],
+)
+async def test_a_refusal_is_not_tried_again(code: int, advice: str) -> None:
     with serving([status(code)]) as server, pytest.raises(ModelUnavailable, match=str(code)) as caught:
         await team(server).code(BRIEFING, workspace(), MemoryJournal())
-    assert "OPENAI_API_KEY" in caught.value.hint
+    assert advice in caught.value.hint
     assert len(server.requests) == 1
 
 
@@ -84,10 +101,10 @@ async def test_a_chain_goes_on_where_one_model_does_not_answer() -> None:
         assert await Team(chain).code(BRIEFING, files, MemoryJournal()) == "done"
         assert b"a + b" in files.files["calc.py"]
         assert {body["model"] for body in second.requests} == {"spare"}
-        assert make_model("a, b", second.url).model_name == "a,b"
+        assert make_model("a, b", Access(second.url)).model_name == "a,b"
     with serving([status(500)]) as first, serving([status(401)]) as second:
         chain = FallbackChain([make(first, "wanted"), make(second, "spare")])
-        with pytest.raises(ModelUnavailable, match=r"wanted: .* spare: ") as caught:
+        with pytest.raises(ModelUnavailable, match=r"wanted at .*; the model spare at ") as caught:
             await Team(chain).code(BRIEFING, workspace(), MemoryJournal())
     assert "vulcan resume" in caught.value.hint
 
@@ -129,7 +146,7 @@ async def test_endless_turns_are_bounded() -> None:
     journal = MemoryJournal(Budget(calls=None))
     turn = iter(range(10_000))
     with serving(lambda _: calls(("shell", {"command": f"echo {next(turn)}"}))) as server:
-        summary = await team(server).code(BRIEFING, workspace(), journal)
+        summary = await team(server, Patience(pause=0.01)).code(BRIEFING, workspace(), journal)
     assert "turns were used up" in summary
     assert len(server.requests) == TURNS["coder"]
     sent = [len(json.dumps(body["messages"])) for body in server.requests]
@@ -206,3 +223,96 @@ async def test_a_command_that_prints_no_utf8_is_shown() -> None:
     with serving([calls(("shell", {"command": "cat x"})), text("done")]) as server:
         await team(server).code(BRIEFING, files, MemoryJournal())
     assert "[exit code 1]" in server.requests[-1]["messages"][-1]["content"]
+
+
+WRONG = calls(("shell", {"command": ["python", "-m", "pytest"], "timeout": "30s"}))
+
+
+@pytest.mark.parametrize("bad", [WRONG, text(""), text('<tool_call>{"name": "edit"}</tool_call>')])
+async def test_a_job_that_a_weak_model_spoilt_goes_on_with_a_better_one(bad: Any) -> None:
+    """What led to nothing counts no more; the good beginning of the record is kept."""
+    journal, files = MemoryJournal(), workspace()
+    with serving([EDIT, bad]) as weak, pytest.raises(ModelUnavailable, match="can't be used") as caught:
+        await team(weak).code(BRIEFING, files, journal)
+    assert "vulcan resume --model NAME" in caught.value.hint
+    assert "pydantic" not in caught.value.message
+    assert list(journal.payloads) == ["generate/1/coder/0", "generate/1/coder/0/call_0"]
+    with serving([text("done")]) as better:
+        assert await team(better).code(BRIEFING, files, journal) == "done"
+    assert len(better.requests) == 1
+    assert json.dumps(better.requests[0]).count("Edited calc.py") == 1
+
+
+async def test_the_next_model_of_a_chain_mends_what_the_first_spoilt() -> None:
+    journal, files = MemoryJournal(), workspace()
+    with serving([EDIT, WRONG]) as weak, serving([text("done")]) as strong:
+        models = [ChatCompletionsModel(n, s.url, "", QUICK) for n, s in (("weak", weak), ("strong", strong))]
+        assert await Team(FallbackChain(models)).code(BRIEFING, files, journal) == "done"
+    assert [body["model"] for body in strong.requests] == ["strong"]
+    assert b"a + b" in files.files["calc.py"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '<tool_call>{"name": "edit"}</tool_call>',
+        '{"name": "edit", "arguments": {}}',
+        '```json\n[{"name": "shell"}]\n```',
+    ],
+)
+async def test_a_call_as_text_is_no_end_and_the_model_is_told_so(words: str) -> None:
+    files = workspace()
+    with serving([text(words), EDIT, text('{"ok": true}')]) as server:
+        assert await team(server).code(BRIEFING, files, MemoryJournal()) == '{"ok": true}'
+    assert b"a + b" in files.files["calc.py"]
+    assert "tool call as text" in json.dumps(server.requests[1]["messages"][-1])
+
+
+async def test_words_that_were_cut_off_are_no_end() -> None:
+    with serving([text("I will now") | {"stop": "length"}, EDIT, text("done")]) as server:
+        assert await team(server).code(BRIEFING, workspace(), MemoryJournal()) == "done"
+    assert "cut off" in json.dumps(server.requests[1]["messages"][-1])
+
+
+async def test_an_analyst_that_came_to_no_end_is_asked_anew() -> None:
+    turn, journal = iter(range(100)), MemoryJournal()
+    with (
+        serving(lambda _: calls(("search", {"pattern": f"x{next(turn)}"}))) as server,
+        pytest.raises(ModelUnavailable, match="no requirements"),
+    ):
+        await team(server).analyze(BRIEFING, workspace(), journal)
+    with serving([REQUIREMENTS]) as better:
+        assert (await team(better).analyze(BRIEFING, workspace(), journal)).summary == "Add"
+
+
+async def test_a_history_that_is_too_long_is_shortened_and_the_work_goes_on() -> None:
+    """A local model that reads 20,000 characters: its server refuses more."""
+    most, turn = 20_000, iter(range(100))
+
+    def script(body: Any) -> Any:
+        if len(json.dumps(body["messages"])) > most:
+            return status(400) | {"said": "This model's maximum context length is 5000 tokens."}
+        return calls(("shell", {"command": f"echo {n}"})) if (n := next(turn)) < 30 else text("done")
+
+    def run(command: str) -> CommandResult:
+        return CommandResult(0, f"{command}\n" + "a line of output\n" * 60, 10, 0.01)
+
+    with serving(script) as server:
+        assert await team(server).code(BRIEFING, MemoryWorkspace({}, run), MemoryJournal()) == "done"
+    refused = [body for body in server.requests if len(json.dumps(body["messages"])) > most]
+    assert 1 <= len(refused) <= 3, "what was learned of the model is kept"
+    assert "Make add add" in json.dumps(server.requests[-1]["messages"])
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (429, "You exceeded your current quota: insufficient_quota", "is used up"),
+        (400, "Your credit balance is too low", "is used up"),
+        (404, "no such model", "is not there"),
+    ],
+)
+async def test_what_a_server_says_is_understood(code: int, said: str, words: str) -> None:
+    with serving([status(code) | {"said": said}]) as server, pytest.raises(ModelUnavailable, match=words):
+        await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    assert len(server.requests) == 1

@@ -17,8 +17,8 @@ from pydantic_ai.messages import (
 
 from vulcan.infrastructure.agents.history import (
     CUT,
-    KEEP_CHARACTERS,
     KEEP_TURNS,
+    KEPT_SHARE,
     MAX_CHARACTERS,
     MAX_TURNS,
     bounded,
@@ -99,7 +99,8 @@ async def test_many_turns_are_cut_at_once_so_that_the_prefix_then_stays() -> Non
 
 async def test_many_characters_are_cut_to_what_is_kept() -> None:
     cut = await bounded(many(30, "y" * 10_000))
-    assert KEEP_CHARACTERS - 10_000 < characters(cut) < KEEP_CHARACTERS + 10_000
+    kept = MAX_CHARACTERS // KEPT_SHARE
+    assert kept - 10_000 < characters(cut) < kept + 10_000
 
 
 async def test_one_huge_turn_is_kept_whole() -> None:

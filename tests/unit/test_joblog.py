@@ -357,3 +357,17 @@ async def test_a_fenced_worker_announces_nothing_and_does_nothing() -> None:
     with pytest.raises(Fenced):
         await outside.through(log)
     assert outside.acts == 0
+
+
+def test_replies_that_count_no_more_are_asked_for_anew() -> None:
+    world = World()
+    calls = JobCalls(world.log())
+    for turn in ("a/1", "a/10"):
+        calls.record_reply(turn, "coder", "m", Usage(1), turn)
+        calls.record_tool(f"{turn}/c", "coder", "shell", "", "a result")
+    calls.drop(("a/1",), "they led to nothing")
+    for again in (calls, JobCalls(world.log())):
+        known = [again.recorded(key) is not None for key in ("a/1", "a/1/c", "a/10", "a/10/c")]
+        assert known == [False, False, True, True]
+    calls.record_reply("a/1", "coder", "better", Usage(1), "the better one")
+    assert JobCalls(world.log()).recorded("a/1") == "the better one"

@@ -26,7 +26,7 @@ from vulcan.domain.errors import ModelUnavailable, UserError
 from vulcan.infrastructure.agents.replies import dump_reply
 from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, request_body, to_response
 from vulcan.infrastructure.llm.recorded import RecordedModel, load_recording
-from vulcan.infrastructure.llm.registry import make_model
+from vulcan.infrastructure.llm.registry import Access, make_model
 from vulcan.infrastructure.llm.sse import Assembled
 
 NO_TOOLS = ModelRequestParameters()
@@ -38,13 +38,13 @@ NO_TOOLS = ModelRequestParameters()
     ("name", "at_server"), [("qwen3", "qwen3"), ("openai:gpt-x", "gpt-x"), ("a:b", "a:b")]
 )
 def test_a_base_url_takes_any_name(name: str, at_server: str) -> None:
-    model = make_model(name, "http://localhost:1/v1/", "key")
+    model = make_model(name, Access("http://localhost:1/v1/", "key"))
     assert isinstance(model, ChatCompletionsModel)
     assert (model.model_name, model.base_url) == (at_server, "http://localhost:1/v1")
 
 
 def test_a_recording_wins_over_a_base_url() -> None:
-    assert make_model("recorded:demo", "http://localhost:1/v1").system == "recorded"
+    assert make_model("recorded:demo", Access("http://localhost:1/v1")).system == "recorded"
 
 
 @pytest.mark.parametrize("name", ["no-such-provider:x", "nonsense"])
@@ -190,6 +190,30 @@ def test_a_reply_becomes_parts_and_thoughts_are_told_apart() -> None:
     assert isinstance(call, ToolCallPart)
     assert (call.args, call.tool_call_id) == ("{}", "call_1")
     assert (response.model_name, response.finish_reason) == ("m-2", "tool_call")
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_a_thought_goes_back_in_the_field_in_which_it_came(name: str) -> None:
+    reply = Assembled()
+    for delta in ({name: "First "}, {name: "look."}, {"content": "ok"}):
+        reply.add({"choices": [{"delta": delta}]})
+    response = to_response(reply, body([]), "m")
+    assert [part.content for part in response.parts] == ["First look.", "ok"]  # type: ignore[union-attr]
+    assert body([response])["messages"][-1] == {"role": "assistant", "content": "ok", name: "First look."}
+
+
+def test_only_the_first_messages_have_the_role_of_a_system() -> None:
+    """Chat templates of local models refuse a system message after an assistant's."""
+    told = ModelRequest(parts=[SystemPromptPart("Call a tool.")])
+    sent = body([told, ModelResponse(parts=[TextPart("no")]), told])["messages"]
+    assert [message["role"] for message in sent] == ["system", "system", "assistant", "user"]
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"), [("length", "length"), ("content_filter", "content_filter"), ("stop", "stop")]
+)
+def test_why_a_reply_ended_is_kept(told: str, reason: str) -> None:
+    assert to_response(Assembled("x", finish_reason=told), body([]), "m").finish_reason == reason
 
 
 def test_tokens_are_counted_by_the_server_or_estimated() -> None:

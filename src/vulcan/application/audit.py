@@ -149,7 +149,7 @@ def acts(log: Iterable[StoredEvent]) -> Iterator[Act]:
 def _who(event: e.Event, worker: str) -> str:
     if isinstance(event, e.ModelReplied):
         return f"{event.agent} ({event.model})"
-    if isinstance(event, e.ToolCalled):
+    if isinstance(event, e.ToolCalled | e.ModelWaited):
         return event.agent
     if isinstance(event, e.JobRequested):
         return event.requested_by or "a person"
@@ -164,6 +164,8 @@ _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.StageFailed: lambda x: f"{x.stage.value}: {x.reason[:200]}",
     e.BaseTestsRun: lambda x: x.baseline.in_words,
     e.ModelReplied: lambda x: f"{x.key}: {x.usage.tokens} tokens",
+    e.RepliesDropped: lambda x: f"{len(x.keys)}: {x.reason[:200]}",
+    e.ModelWaited: lambda x: f"{x.seconds:.0f} s: {x.reason[:200]}",
     e.ToolCalled: lambda x: f"{x.tool}: {x.summary}",
     e.RequirementsEdited: lambda x: x.change[:200],
     e.RequirementsQuestioned: lambda x: x.text[:200],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vulcan.application.ports import BlobStore, Clock, EventStore, Observer, StoredEvent
 from vulcan.domain.budget import Usage
@@ -13,6 +13,8 @@ from vulcan.domain.events import (
     JobCancelled,
     JobUndone,
     ModelReplied,
+    ModelWaited,
+    RepliesDropped,
     ToolCalled,
     WorkspaceSnapshotted,
     WorkStarted,
@@ -99,6 +101,8 @@ class JobLog:
                 self._recorded[entry.event.key] = entry.event.payload
             if isinstance(entry.event, ModelReplied):
                 self._heard[entry.event.key] = entry.event.heard
+            if isinstance(entry.event, RepliesDropped):
+                self._recorded = without(self._recorded, entry.event.keys)
             for observer in self._observers:
                 observer.saw(entry)
 
@@ -128,6 +132,15 @@ class JobLog:
     def heard(self, key: str) -> int | None:
         """How many steering messages the model knew when it gave the reply recorded under `key`."""
         return self._heard.get(key)
+
+
+def without(recorded: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
+    """What is recorded, but for some replies and what came of them."""
+    return {
+        key: digest
+        for key, digest in recorded.items()
+        if not any(key == dropped or key.startswith(f"{dropped}/") for dropped in keys)
+    }
 
 
 class JobCalls:
@@ -166,6 +179,14 @@ class JobCalls:
         digest = self._log.keep(payload)
         self.heard = self._told  # only a reply shows it: a call may be prepared and never made
         self._log.append(ModelReplied(key, agent, model, usage, digest, prompt, self.heard))
+
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        """Append that the agent waits before it asks its model again."""
+        self._log.append(ModelWaited(agent, seconds, reason))
+
+    def drop(self, keys: tuple[str, ...], reason: str) -> None:
+        """Append that these replies count no more."""
+        self._log.append(RepliesDropped(keys, reason))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Append a tool's result."""

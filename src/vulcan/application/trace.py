@@ -271,7 +271,7 @@ class _Deriver:
             began=step.began,
             ended=step.stored.at,
             input=_cut(self._new_messages(event), LONGEST),
-            output=self._text(reply),
+            output=self._text(_words(reply)),
             model=self._mask(event.model),
             usage=event.usage,
             reasoning_tokens=counts.get("reasoning_tokens", 0),
@@ -369,6 +369,16 @@ def _counts(reply: str) -> dict[str, int]:
         return {name: int(count) for name, count in counts.items()}
     except (AttributeError, KeyError, TypeError, ValueError):
         return {}
+
+
+def _words(reply: str) -> str:
+    """The part of a reply's payload that people read; the provider's own form of it stays in the log."""
+    try:
+        data = json.loads(reply)
+        plain = {key: value for key, value in data.items() if key not in {"message", "version"}}
+    except (AttributeError, ValueError):
+        return reply
+    return json.dumps(plain, ensure_ascii=False)
 
 
 def _results(log: Sequence[StoredEvent]) -> dict[str, list[ToolCalled]]:

@@ -9,6 +9,8 @@ VulcanError
 ├── Cancelled             a person cancelled the job
 ├── BudgetExceeded        a limit of the job is used up
 ├── ModelUnavailable      the model's service does not answer usably
+│   ├── ModelBusy         it asks to be left alone for a while
+│   └── ContextExceeded   the history is longer than the model can read
 ├── SandboxUnavailable    no sandbox that is strong enough can be had
 ├── ToolError             a tool call failed; the text is for the model
 ├── EffectFailed          an outward effect was refused
@@ -91,6 +93,24 @@ class BudgetExceeded(VulcanError):  # noqa: N818
 
 class ModelUnavailable(VulcanError):  # noqa: N818
     """The model's service does not answer, or not in a usable form, after bounded tries."""
+
+
+class ModelBusy(ModelUnavailable):
+    """The service takes no request for a while.
+
+    Args:
+        message: what happened.
+        hint: what the person can do next.
+        after: seconds that it asks to be left alone; None where it does not say.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
+
+
+class ContextExceeded(ModelUnavailable):
+    """The history is longer than what the model can read at once."""
 
 
 class SandboxUnavailable(VulcanError):  # noqa: N818

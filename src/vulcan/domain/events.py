@@ -202,6 +202,23 @@ class ModelReplied(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelWaited(Event):
+    """A model's service takes no request for now: its agent waits so many seconds before it asks again."""
+
+    agent: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepliesDropped(Event):
+    """Replies that led to nothing: what is recorded under these keys, and below them, counts no more."""
+
+    keys: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCalled(Event):
     """A tool's result, recorded before the model is asked again; `payload` is a blob's digest."""
 

@@ -45,13 +45,50 @@ class SandboxMinimum(StrEnum):
     BUBBLEWRAP = "bubblewrap"
 
 
+class Amount(float):
+    """A number from 0 on."""
+
+
+class Effort(StrEnum):
+    """How much a model thinks before it answers; what a provider does not know becomes what is nearest."""
+
+    DEFAULT = "default"
+    OFF = "off"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Which model, and where; `api_key` is read from the variable that `api_key_env` names."""
+    """Which model, and where; `api_key` is read from the variable that `api_key_env` names.
+
+    Attributes:
+        name: the model of every agent that has none of its own in the fields named as the agents.
+        headers: of every request, as `Name: value`.
+        context_window: what the model can read at once, in tokens; None for what the history is bounded to anyway.
+        patience: seconds that a service which takes no requests for now is waited for.
+        input_price: in US dollars for a million tokens; None for the provider's list price.
+    """
 
     name: str = ""
     base_url: str = ""
     api_key_env: str = "OPENAI_API_KEY"
+    analyst: str = ""
+    coder: str = ""
+    test_author: str = ""
+    reviewer: str = ""
+    effort: Effort = Effort.DEFAULT
+    max_tokens: int | None = None
+    temperature: Amount | None = None
+    headers: tuple[str, ...] = ()
+    context_window: int | None = None
+    patience: float = 600.0
+    input_price: Amount | None = None
+    output_price: Amount | None = None
     api_key: str = field(default="", repr=False, metadata=_COMPUTED)
 
 
@@ -418,6 +455,8 @@ _NARROWS: dict[str, Callable[[Any], float]] = {
 
 UNLIMITED = "unlimited"
 """How a limit is lifted where there is no null."""
+DEFAULT = "default"
+"""The same where leaving it open is no lack of a limit."""
 
 
 def _parsed(where: str, key: str, given: object, *, text: bool = False) -> Any:
@@ -442,19 +481,19 @@ def _read_text(kind: Any, text: str) -> object:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
             text.lower()
         )
-    if kind in (int, float) and text != UNLIMITED:
-        return kind(text)
+    if kind in (int, float, Amount) and text not in (UNLIMITED, DEFAULT):
+        return (float if kind is Amount else kind)(text)
     return shlex.split(text) if typing.get_origin(kind) is tuple else text
 
 
 def _fit(kind: Any, given: Any) -> Any:
     """The value as its kind wants it; TypeError or ValueError if it does not fit."""
     if (inner := _optional(kind)) is not None:
-        return None if given == UNLIMITED else _fit(inner, given)
+        return None if given in (UNLIMITED, DEFAULT) else _fit(inner, given)
     if typing.get_origin(kind) is tuple:
         return tuple(_fit(str, item) for item in _of(given, list, tuple))
-    if kind in (int, float):
-        return _positive(kind, given)
+    if kind in (int, float, Amount):
+        return _number(kind, given)
     if kind is Path:
         return _absolute(Path(_of(given, str, Path)))
     if issubclass(kind, StrEnum):
@@ -469,6 +508,12 @@ def _of(given: Any, *kinds: type) -> Any:
 
 
 _LARGEST_NUMBER = 2**63  # what the operating system's limits take
+
+
+def _number(kind: type[float], given: Any) -> float:
+    if kind is not Amount:
+        return _positive(kind, given)
+    return Amount(0.0 if given == 0 and not isinstance(given, bool) else _positive(float, given))
 
 
 def _positive(kind: type[float], given: Any) -> float:
@@ -486,7 +531,7 @@ def _absolute(path: Path) -> Path:
 
 def _allowed(kind: Any) -> str:
     if (inner := _optional(kind)) is not None:
-        return f'{_allowed(inner)}, or "{UNLIMITED}"'
+        return f'{_allowed(inner)}, or "{UNLIMITED}" (or "{DEFAULT}")'
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return ", ".join(f'"{each.value}"' for each in kind)
     return _KINDS.get(kind, "a list of texts")
@@ -497,5 +542,6 @@ _KINDS = {
     bool: "true or false",
     int: "a whole number above 0",
     float: "a number above 0",
+    Amount: "a number from 0 on",
     Path: "an absolute path",
 }

@@ -67,6 +67,12 @@ class ConversationCalls:
         """Append a model's reply."""
         self._log.append(ModelReplied(key, agent, model, usage, self._log.keep(payload), prompt))
 
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        """A conversation's log holds what was said; waiting is nothing of it."""
+
+    def drop(self, keys: tuple[str, ...], reason: str) -> None:
+        """An answer is never asked for anew."""
+
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Append a tool's result."""
         self._log.append(ToolCalled(key, agent, tool, summary, self._log.keep(payload)))

@@ -51,6 +51,12 @@ class CallJournal(Protocol):
     ) -> None:
         """Record a model's reply (serialised by the agents room) and the version of the prompt it answers."""
 
+    def record_wait(self, agent: str, seconds: float, reason: str) -> None:
+        """Record that the agent waits before it asks its model again."""
+
+    def drop(self, keys: tuple[str, ...], reason: str) -> None:
+        """Record that these replies, with what came of them, count no more: they are asked for anew."""
+
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Record a tool's result."""
 

@@ -48,7 +48,7 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "--model", help="Model, such as anthropic:claude-sonnet-4-5, dust:AGENT or recorded:PATH."
+                "--model", help="Model, such as anthropic:claude-sonnet-5-5, dust:AGENT or recorded:PATH."
             ),
             click.option("--python", help="Interpreter for the project: a version such as 3.12, or a path."),
             click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1."),
@@ -101,6 +101,8 @@ def overrides_from(options: dict[str, Any]) -> dict[str, object]:
     }
     if options.get("python"):
         found["python"] = _interpreter(options["python"])
+    if options.get("model"):  # said here and now, it is for every agent
+        found |= dict.fromkeys(("model.analyst", "model.coder", "model.test_author", "model.reviewer"), "")
     if options.get("release"):
         found["review.release"] = True
     if options.get("unsafe_no_sandbox"):

@@ -66,7 +66,8 @@ def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, 
         for stored in vulcan.store.read(found):
             if isinstance(stored.event, ModelReplied):
                 payload = json.loads(log.kept(stored.event.payload))
-                click.echo(json.dumps({"key": stored.event.key} | payload))
+                words = {key: value for key, value in payload.items() if key not in {"message", "version"}}
+                click.echo(json.dumps({"key": stored.event.key} | words))
     elif events or follow:
         view: View = JsonView(sys.stdout) if as_json else PlainView(sys.stdout, tools=True)
         _show_events(vulcan, found, view, follow=follow)

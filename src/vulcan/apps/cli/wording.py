@@ -99,6 +99,8 @@ _WORDS: dict[type[e.Event], Words] = {
     e.RequirementsQuestioned: lambda v: f"{one_line(v.by)} says of the requirements: {one_line(v.text, 300)}",
     e.SteeringGiven: lambda v: f"{one_line(v.by)} says: {one_line(v.text, 300)}",
     e.ToolCalled: _tool,
+    e.RepliesDropped: lambda v: f"{len(v.keys)} replies count no more: {one_line(v.reason, 200)}",
+    e.ModelWaited: lambda v: f"{v.agent}: waits {v.seconds:.0f} s for the model: {one_line(v.reason, 200)}",
     e.EnvironmentPrepared: lambda v: (
         f"dependencies: {v.digest[:12]}" + "".join(f"\n    note: {one_line(n, 200)}" for n in v.notes)
     ),

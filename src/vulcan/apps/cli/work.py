@@ -53,10 +53,10 @@ def run(
         instruction = sys.stdin.read()
     _need_folder()
     vulcan = open_vulcan(repo if repo.is_dir() else None, overrides_from(options))
-    from vulcan.application.requests import Order, need_model
+    from vulcan.application.requests import Order
 
     settings = vulcan.settings
-    need_model(settings.model.name)
+    vulcan.check_model()
     vulcan.warm_up()
     order = Order(
         instruction=instruction or "",
@@ -102,6 +102,7 @@ def resume(job: str, answer: str | None, *, ok: bool, **options: Any) -> None:
         raise UserError(f"job {found} holds no request")
     overrides.setdefault("model.name", state.request.model)
     vulcan = open_vulcan(Path(state.request.repository), overrides)
+    vulcan.check_model()
     if answer is not None:
         vulcan.desk.answer(found, answer, person())
     if ok:

@@ -15,7 +15,7 @@ from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.messages import Intent, NoteKind
 from vulcan.infrastructure.agents.journaled import TurnLimit
 from vulcan.infrastructure.agents.packaged import prompt
-from vulcan.infrastructure.agents.run import AgentRun, Work
+from vulcan.infrastructure.agents.run import AgentRun, Tuning, Work
 from vulcan.infrastructure.agents.tools import LoopingError
 
 INTERPRETER, ANSWERER = "interpreter", "answerer"
@@ -57,10 +57,11 @@ class Conversant:
     Args:
         model: the model of both.
         prompts: version and text of an agent's prompt; by default the packaged ones.
+        tuning: how the model is asked.
     """
 
-    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
-        self._model, self._prompts = model, prompts
+    def __init__(self, model: Model, prompts: PromptSource = prompt, tuning: Tuning | None = None) -> None:
+        self._model, self._prompts, self._tuning = model, prompts, tuning
 
     async def interpret(
         self, call_key: str, context: str, message: str, journal: CallJournal
@@ -68,7 +69,7 @@ class Conversant:
         """What a message wants, as the model reads it."""
         told = f"{context}\n\nThe message to read:\n{message}"
         work = Work(INTERPRETER, call_key, told, TURNS[INTERPRETER])
-        run = AgentRun(work, self._prompts(INTERPRETER), self._model, None, journal)
+        run = AgentRun(work, self._prompts(INTERPRETER), self._model, None, journal, tuning=self._tuning)
         try:
             reading: Reading = await run.go([], ToolOutput(Reading, name="submit_reading"))
         except TurnLimit as error:
@@ -91,7 +92,7 @@ class Conversant:
         """The answer, as the model gives it; its sources are not checked here."""
         told = f"{context}\n\nThe question:\n{question}"
         work = Work(ANSWERER, call_key, told, TURNS[ANSWERER])
-        run = AgentRun(work, self._prompts(ANSWERER), self._model, workspace, journal, show)
+        run = AgentRun(work, self._prompts(ANSWERER), self._model, workspace, journal, show, self._tuning)
         try:
             return str(await run.go(run.tools.reading(), str))
         except (TurnLimit, LoopingError):

@@ -22,17 +22,17 @@ from pydantic_ai.messages import (
 from vulcan.infrastructure.agents.briefings import SAID
 
 MAX_TURNS, KEEP_TURNS = 60, 15
-MAX_CHARACTERS, KEEP_CHARACTERS = 240_000, 60_000
+MAX_CHARACTERS, KEPT_SHARE = 240_000, 4
 COMMANDS_NAMED = 5
 CUT = "[Earlier turns are left out."
 
 
-async def bounded(messages: list[ModelMessage]) -> list[ModelMessage]:
-    """The history, with its middle replaced by a note once it has grown past a limit."""
+async def bounded(messages: list[ModelMessage], most: int = MAX_CHARACTERS) -> list[ModelMessage]:
+    """The history, with its middle replaced by a note once it has grown past a limit (`most` in characters)."""
     turns = sum(isinstance(m, ModelResponse) for m in messages)
-    if turns <= MAX_TURNS and sum(map(_size, messages)) <= MAX_CHARACTERS:
+    if turns <= MAX_TURNS and characters(messages) <= most:
         return messages
-    start = _first_kept(messages)
+    start = _first_kept(messages, most // KEPT_SHARE)
     if start <= 1:
         return messages
     first = messages[0]
@@ -50,13 +50,18 @@ def _said(cut: Sequence[ModelMessage]) -> list[UserPromptPart]:
     return [p for p in parts if isinstance(p, UserPromptPart) and str(p.content).startswith(SAID)]
 
 
-def _first_kept(messages: Sequence[ModelMessage]) -> int:
+def characters(messages: Sequence[ModelMessage]) -> int:
+    """How long a history is."""
+    return sum(map(_size, messages))
+
+
+def _first_kept(messages: Sequence[ModelMessage], most: int) -> int:
     """Index of the first response that is kept; what follows a response answers its calls."""
     kept = size = 0
     start = len(messages)
     for index in range(len(messages) - 1, 0, -1):
         size += _size(messages[index])
-        if kept and (kept >= KEEP_TURNS or size > KEEP_CHARACTERS):
+        if kept and (kept >= KEEP_TURNS or size > most):
             break
         if isinstance(messages[index], ModelResponse):
             start, kept = index, kept + 1

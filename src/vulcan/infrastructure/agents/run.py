@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
-from pydantic_ai import Agent
+from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.capabilities import ProcessHistory
-from pydantic_ai.exceptions import UnexpectedModelBehavior
+from pydantic_ai.exceptions import ContentFilterError, OutputTokenLimitExceeded, UnexpectedModelBehavior
 from pydantic_ai.messages import ModelMessage, ModelRequest, UserPromptPart
 from pydantic_ai.models import Model
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import Tool
 from pydantic_ai.usage import UsageLimits
 
 from vulcan.application.ports import CallJournal, Workspace
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.infrastructure.agents.briefings import said
-from vulcan.infrastructure.agents.history import bounded
-from vulcan.infrastructure.agents.journaled import JournaledModel
+from vulcan.infrastructure.agents.history import MAX_CHARACTERS, bounded, characters
+from vulcan.infrastructure.agents.journaled import JournaledModel, Waiting
+from vulcan.infrastructure.agents.replies import Price
 from vulcan.infrastructure.agents.tools import Tools
 
 RETRIES = 3
+OVERVIEW = 1_000
+"""Characters with which the first message of an agent begins in every round of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,53 @@ class Work:
     told: int = 0
 
 
+CUT_OFF = "Your reply was cut off at its limit of tokens, so nothing was done. Go on in smaller steps, with tool calls."
+CALL_AS_TEXT = "You wrote a tool call as text, so nothing was done. Call the tool itself; if you are done, answer in plain words."
+
+
+def is_call_as_text(text: str, tools: Sequence[str]) -> bool:
+    """Whether words are a tool call that the service did not recognise as one."""
+    bare = text.strip().removeprefix("```json").removeprefix("```").strip()
+    if bare.startswith(("<tool_call", "<function=", "[TOOL_CALLS]", "<|tool_call")):
+        return True
+    try:
+        data, _ = json.JSONDecoder().raw_decode(bare)
+    except ValueError:
+        return False
+    data = data[0] if isinstance(data, list) and data else data
+    return isinstance(data, dict) and (data.get("name") or data.get("tool") or data.get("function")) in tools
+
+
+def unusable(error: UnexpectedModelBehavior, model: str, agent: str) -> ModelUnavailable:
+    """What it means that a model's replies can't be used, also after it was told why."""
+    better = "go on with another model: vulcan resume --model NAME (what led to nothing is asked anew)"
+    if isinstance(error, OutputTokenLimitExceeded):
+        words, hint = "are cut off at its limit of tokens", f"Raise max_tokens under [model], or {better}"
+    elif isinstance(error, ContentFilterError):
+        words, hint = "are held back by its content filter", f"Say the instruction otherwise, or {better}"
+    else:
+        first = str(error.message).split(". ", maxsplit=1)[0]
+        words, hint = f"can't be used, also after it was told why ({first})", better[0].upper() + better[1:]
+    return ModelUnavailable(f"the replies of {model} as {agent} {words}", hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What an agent's model can take, and how it is asked.
+
+    Attributes:
+        history: characters of the history that is sent.
+        waiting: for how long a busy service is waited for.
+        settings: of Pydantic AI for each request, such as `temperature`.
+        price: instead of the provider's list price.
+    """
+
+    history: int = MAX_CHARACTERS
+    waiting: Waiting = Waiting()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    price: Price | None = None
+
+
 class AgentRun:
     """One piece of work of one agent: a fresh context, its prompt (version and text), tools, a bounded loop."""
 
@@ -52,10 +105,24 @@ class AgentRun:
         workspace: Workspace | None,
         journal: CallJournal,
         show: Callable[[str], None] | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         self._work, self._journal, self._told = work, journal, work.told
         version, self._instructions = prompt
-        self._model = JournaledModel(model, journal, work.key, work.agent, work.turns, version, show)
+        self._tuning = tuning or Tuning()
+        self._longest = self._tuning.history
+        self._model = JournaledModel(
+            model,
+            journal,
+            work.key,
+            work.agent,
+            work.turns,
+            version,
+            show,
+            self._tuning.waiting,
+            self._shorter,
+            self._tuning.price,
+        )
         self._workspace = workspace
 
     @property
@@ -77,18 +144,49 @@ class AgentRun:
             output_type=output,
             retries=RETRIES,
             capabilities=[ProcessHistory(self._current)],
+            model_settings=self._settings(),
             name=self._work.agent,
         )
-        limits = UsageLimits(request_limit=None)
-        try:
-            with agent.parallel_tool_call_execution_mode("sequential"):
-                result = await agent.run(self._work.message, usage_limits=limits)
-        except UnexpectedModelBehavior as error:
-            raise ModelUnavailable(
-                f"the model's replies as {self._work.agent} can't be used: {error}",
-                hint="Try again with `vulcan resume`, or with a stronger model.",
-            ) from error
+        if output is str:
+            agent.output_validator(self._whole_words([tool.name for tool in tools]))
+        while True:
+            try:
+                return await self._loop(agent)
+            except UnexpectedModelBehavior as error:
+                trouble = unusable(error, self._model.model_name, self._work.agent)
+                self._model.drop_bad_tail(trouble.message)
+                spare: Model | None = getattr(self._model.wrapped, "spare", None)
+                if spare is None:
+                    raise trouble from error
+                self._model.restart(spare)
+                self._told = self._work.told
+
+    async def _loop(self, agent: Agent[object, Any]) -> Any:
+        with agent.parallel_tool_call_execution_mode("sequential"):
+            result = await agent.run(self._work.message, usage_limits=UsageLimits(request_limit=None))
         return result.output
+
+    def forget(self, reason: str) -> None:
+        """Let nothing of this piece of work count any more, so that going on with the job asks anew."""
+        self._model.drop_all(reason)
+
+    def _whole_words(self, tools: Sequence[str]) -> Callable[[str], str]:
+        """Takes closing words that are whole, and no tool call in disguise."""
+
+        def check(text: str) -> str:
+            if self._model.last is not None and self._model.last.finish_reason == "length":
+                raise ModelRetry(CUT_OFF)
+            if is_call_as_text(text, tools):
+                raise ModelRetry(CALL_AS_TEXT)
+            return text
+
+        return check
+
+    def _settings(self) -> ModelSettings:
+        """Caching of all that stays the same from turn to turn, in each provider's own way."""
+        beginning = f"{self._work.agent}\n{self._work.message[:OVERVIEW]}"
+        key = hashlib.sha256(beginning.encode(errors="replace")).hexdigest()[:32]
+        return cast("ModelSettings", {"cache": True, "openai_prompt_cache_key": key, **self._tuning.settings})
 
     async def _current(self, messages: list[ModelMessage]) -> list[ModelMessage]:
         """The history, with what the person has said since the last call at its end, and bounded."""
@@ -99,4 +197,11 @@ class AgentRun:
         if news and isinstance(last, ModelRequest):
             parts = [*last.parts, *(UserPromptPart(said(text)) for text in news)]
             messages = [*messages[:-1], replace(last, parts=parts)]
-        return await bounded(messages)
+        return await bounded(messages, self._longest)
+
+    async def _shorter(self, messages: list[ModelMessage]) -> list[ModelMessage] | None:
+        """Half of a history that the model can't read at once, and the same bound from here on; None where it can't be."""
+        before = characters(messages)
+        self._longest = before // 2
+        shorter = await bounded(messages, self._longest)
+        return shorter if characters(shorter) < before else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -17,7 +18,7 @@ from vulcan.domain.testing import TestCase
 from vulcan.infrastructure.agents.briefings import render
 from vulcan.infrastructure.agents.journaled import TurnLimit
 from vulcan.infrastructure.agents.packaged import prompt
-from vulcan.infrastructure.agents.run import AgentRun, Work
+from vulcan.infrastructure.agents.run import AgentRun, Tuning, Work
 from vulcan.infrastructure.agents.tools import LoopingError
 
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
@@ -58,19 +59,35 @@ class SubmittedReview(BaseModel):
 
 
 class Team:
-    """Analyst, coder, test author and reviewer on one model; satisfies all four ports.
+    """Analyst, coder, test author and reviewer; satisfies all four ports.
 
     Args:
-        model: the model of all four.
+        model: the model of all that have none of their own.
         prompts: version and text of an agent's prompt; by default the packaged ones.
+        tuning: how the models are asked.
+        models: of single agents, by their names.
     """
 
-    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
-        self._model, self._prompts = model, prompts
+    def __init__(
+        self,
+        model: Model,
+        prompts: PromptSource = prompt,
+        tuning: Tuning | None = None,
+        models: Mapping[str, Model] | None = None,
+    ) -> None:
+        self._model, self._prompts, self._tuning = model, prompts, tuning
+        self._models = models or {}
 
     def _run(self, agent: str, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> AgentRun:
         work = Work(agent, briefing.call_key, render(briefing), TURNS[agent], len(briefing.steering))
-        return AgentRun(work, self._prompts(agent), self._model, workspace, journal)
+        return AgentRun(
+            work,
+            self._prompts(agent),
+            self._models.get(agent, self._model),
+            workspace,
+            journal,
+            tuning=self._tuning,
+        )
 
     async def analyze(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> Requirement:
         """Requirements from an instruction."""
@@ -79,9 +96,11 @@ class Team:
         try:
             return _requirement(await run.go(run.tools.reading(), output))
         except (TurnLimit, LoopingError) as error:
+            reason = f"the model came to no requirements in {TURNS['analyst']} turns"
+            run.forget(reason)
             raise ModelUnavailable(
-                f"the model came to no requirements in {TURNS['analyst']} turns",
-                hint="Say more precisely what is wanted and run again, or use a stronger model.",
+                reason,
+                hint="Go on with a stronger model: vulcan resume --model NAME, or say more precisely what is wanted.",
             ) from error
 
     async def code(self, briefing: Briefing, workspace: Workspace, journal: CallJournal) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources, util
+from importlib import resources
 
 import httpx2
 from pydantic_ai.messages import ModelResponse
@@ -14,19 +14,14 @@ from vulcan.domain.errors import VulcanError, masked
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.client import DustClient
 from vulcan.infrastructure.llm.dust.errors import DustError
+from vulcan.infrastructure.llm.providers import PROVIDERS, is_installed
 
 UNKNOWN = "unknown"
 SAMPLE = 1000
 PER_MILLION = 1_000_000 // SAMPLE
 ANSWER_SECONDS = 15.0
-PROVIDERS = {
-    "anthropic": ("ANTHROPIC_API_KEY", "anthropic"),
-    "openai": ("OPENAI_API_KEY", "openai"),
-    "google": ("GOOGLE_API_KEY", "google.genai"),
-    "groq": ("GROQ_API_KEY", "groq"),
-    "mistral": ("MISTRAL_API_KEY", "mistralai"),
-}
-"""Of Pydantic AI's providers: the variable of the key, and the package that is needed."""
+SAME = frozenset({"azure-responses", "openai-chat", "openai-responses"})
+"""Other names of a provider that is listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +75,11 @@ def _recorded() -> Iterator[Reachable]:
 
 
 def _by_key(environ: Mapping[str, str]) -> Iterator[Reachable]:
-    for provider, (variable, package) in PROVIDERS.items():
-        if environ.get(variable):
-            installed = util.find_spec(package.split(".", maxsplit=1)[0]) is not None
-            missing = f"needs: pip install 'pydantic-ai-slim[{provider}]'"
-            detail = f"{variable} is set; not asked" if installed else missing
+    for provider, known in PROVIDERS.items():
+        variable = next(filter(environ.get, (*known.keys, *known.needs)), "")
+        if variable and provider not in SAME:
+            missing = f"needs: pip install 'vulcan-agent[{known.extra}]'"
+            detail = f"{variable} is set; not asked" if is_installed(known.module) else missing
             yield Reachable(f"{provider}:MODEL", "Pydantic AI's provider", "by model", detail)
 
 

@@ -5,16 +5,15 @@ Pydantic AI's own OpenAI model costs half a second of imports; this needs what P
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+from pydantic_ai.exceptions import ModelConnectionError, ModelHTTPError
 from pydantic_ai.messages import (
+    FinishReason,
     ModelMessage,
     ModelRequest,
     ModelResponse,
@@ -31,44 +30,30 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext, ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from vulcan.domain.errors import ModelUnavailable, masked
+from vulcan.domain.errors import masked
+from vulcan.infrastructure.llm.faults import Asked, Patience, category, patiently
 from vulcan.infrastructure.llm.own import OwnModel
-from vulcan.infrastructure.llm.sse import MALFORMED, Assembled, CutStreamError, assemble, lines_of
-from vulcan.infrastructure.llm.streaming import Origin, WordsStream
+from vulcan.infrastructure.llm.sse import MALFORMED, THOUGHTS, Assembled, CutStreamError, assemble, lines_of
+from vulcan.infrastructure.llm.streaming import Origin, streaming
 
-RETRIED_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 CHARACTERS_PER_TOKEN = 4
-MAX_RETRY_AFTER = 60.0
 LONGEST_REASON = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a model is waited for, in seconds.
-
-    Attributes:
-        silence: longest time without a byte of the reply.
-        tries: how often a request is made before the model counts as unavailable.
-        pause: first pause between tries; doubles each time, with jitter.
-    """
-
-    silence: float = 180.0
-    connect: float = 15.0
-    tries: int = 5
-    pause: float = 0.5
-
-
-class _TryAgain(Exception):  # noqa: N818 - control flow, not an error of its own
-    def __init__(self, reason: str, after: float | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
+ENDS: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
+"""Ends of a reply that are no good ones."""
 
 
 class ChatCompletionsModel(OwnModel):
     """A model behind `{base_url}/chat/completions`."""
 
-    def __init__(self, name: str, base_url: str, api_key: str, patience: Patience | None = None) -> None:
-        self._url = base_url.rstrip("/")
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        api_key: str,
+        patience: Patience | None = None,
+        key_name: str = "OPENAI_API_KEY",
+    ) -> None:
+        self._url, self._key_name = base_url.rstrip("/"), key_name
         super().__init__(name, masked(self._url))
         self._key = api_key
         self._patience = patience or Patience()
@@ -85,13 +70,13 @@ class ChatCompletionsModel(OwnModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """One completion; waits and tries again on what passes (429, 5xx, cut streams, silence).
+        """One completion; tries again on what passes (5xx, cut streams, silence).
 
         Raises:
-            ModelUnavailable: the server refuses, or does not answer usably in any try.
+            ModelUnavailable: the server refuses, is busy, or does not answer usably in any try.
         """
         body = self._body(messages, model_settings, model_request_parameters)
-        return to_response(await self._patiently(body), body, self._name)
+        return to_response(await self._patiently(body, _headers(model_settings)), body, self._name)
 
     @asynccontextmanager
     async def request_stream(
@@ -103,27 +88,14 @@ class ChatCompletionsModel(OwnModel):
     ) -> AsyncGenerator[StreamedResponse, None]:
         """The same, with the reply's words as they come; leaving early closes the connection, which ends the reply."""
         body = self._body(messages, model_settings, model_request_parameters)
-        words: asyncio.Queue[str] = asyncio.Queue()
-        asked = asyncio.create_task(self._patiently(body, words.put_nowait))
-        asked.add_done_callback(lambda _task: words.put_nowait(""))
+        headers = _headers(model_settings)
 
-        async def conclude() -> ModelResponse:
-            return to_response(await asked, body, self._name)
+        async def ask(hear: Callable[[str], None]) -> ModelResponse:
+            return to_response(await self._patiently(body, headers, hear), body, self._name)
 
-        async def stop() -> None:
-            asked.cancel()
-
-        try:
-            yield WordsStream(
-                model_request_parameters,
-                words=_growth(words),
-                stop=stop,
-                conclude=conclude,
-                origin=Origin(self._name, self.system, masked(self._url)),
-            )
-        finally:
-            asked.cancel()
-            await asyncio.wait([asked])
+        origin = Origin(self._name, self.system, masked(self._url))
+        async with streaming(ask, model_request_parameters, origin) as stream:
+            yield stream
 
     def _body(
         self,
@@ -134,45 +106,40 @@ class ChatCompletionsModel(OwnModel):
         settings, parameters, instructions = self._prepared(
             messages, model_settings, model_request_parameters
         )
-        return request_body(self._name, instructions, messages, parameters, settings)
+        body = request_body(self._name, instructions, messages, parameters, settings)
+        effort = (model_settings or {}).get("thinking")
+        return body | ({"reasoning_effort": effort} if isinstance(effort, str) else {})
 
-    async def _patiently(self, body: dict[str, Any], hear: Callable[[str], None] | None = None) -> Assembled:
-        patience = self._patience
-        reason = ""
-        for attempt in range(patience.tries):
-            try:
-                return await self._ask(body, hear)
-            except _TryAgain as again:
-                reason = str(again)
-                pause = patience.pause * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-                if attempt + 1 < patience.tries:
-                    await asyncio.sleep(
-                        min(again.after if again.after is not None else pause, MAX_RETRY_AFTER)
-                    )
-        raise ModelUnavailable(
-            f"the model {self._name} at {self._url} gave no usable answer in {patience.tries} tries: {reason}",
-            hint="Check that the service is up, then go on with: vulcan resume",
-        )
+    async def _patiently(
+        self, body: dict[str, Any], headers: dict[str, str], hear: Callable[[str], None] | None = None
+    ) -> Assembled:
+        asked = Asked(self._name, masked(self._url), self._key_name)
+        return await patiently(lambda: self._ask(body, headers, hear), asked, self._patience)
 
-    async def _ask(self, body: dict[str, Any], hear: Callable[[str], None] | None) -> Assembled:
+    async def _ask(
+        self, body: dict[str, Any], headers: dict[str, str], hear: Callable[[str], None] | None
+    ) -> Assembled:
         try:
-            async with self._http().stream("POST", "/chat/completions", json=body) as response:
+            async with self._http().stream(
+                "POST", "/chat/completions", json=body, headers=headers
+            ) as response:
                 if response.status_code != httpx2.codes.OK:
                     await self._refused(response)
                 if "text/event-stream" in response.headers.get("content-type", ""):
                     return _checked(await assemble(lines_of(response.aiter_bytes()), hear))
                 return _checked(_whole(await response.aread()))
         except (httpx2.TransportError, CutStreamError) as error:
-            raise _TryAgain(f"{type(error).__name__}: {error}") from error
+            raise ModelConnectionError(self._name, f"{type(error).__name__}: {error}") from error
 
     async def _refused(self, response: httpx2.Response) -> None:
-        text = masked((await response.aread()).decode(errors="replace")[:LONGEST_REASON])[:500]
-        reason = f"HTTP {response.status_code}: {text}"
-        if response.status_code in RETRIED_STATUS:
-            raise _TryAgain(reason, _retry_after(response.headers.get("retry-after", "")))
-        raise ModelUnavailable(
-            f"the model {self._name} at {self._url} refused the request: {reason}",
-            hint="Check the model's name, the URL (--base-url) and the key (OPENAI_API_KEY).",
+        text = masked((await response.aread()).decode(errors="replace")[:LONGEST_REASON])
+        raise ModelHTTPError.for_category(
+            category(response.status_code, text),
+            status_code=response.status_code,
+            model_name=self._name,
+            body=_json(text),
+            headers=response.headers,
+            retry_after=_seconds(response.headers.get("retry-after", "")),
         )
 
     def _http(self) -> httpx2.AsyncClient:
@@ -190,17 +157,20 @@ class ChatCompletionsModel(OwnModel):
             self._client = None
 
 
-async def _growth(texts: asyncio.Queue[str]) -> AsyncIterator[str]:
-    """What is new in a text that grows; a second try that says something else is put right at the end."""
-    shown = ""
-    while text := await texts.get():
-        if text.startswith(shown) and text != shown:
-            yield text[len(shown) :]
-            shown = text
+def _headers(settings: ModelSettings | None) -> dict[str, str]:
+    return dict((settings or {}).get("extra_headers") or {})
 
 
-def _retry_after(header: str) -> float | None:
+def _seconds(header: str) -> float | None:
+    """Seconds with a fraction; whole ones and dates are read where the error is made."""
     return float(header) if header.replace(".", "", 1).isdigit() else None
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _whole(body: bytes) -> Assembled:
@@ -228,9 +198,11 @@ def request_body(
     """The request as JSON: instructions first, then history, so that its beginning is stable for caches."""
     wire = [{"role": "system", "content": "\n\n".join(instructions)}] if instructions else []
     for message in messages:
-        wire += list(
-            _request_messages(message) if isinstance(message, ModelRequest) else _response_message(message)
-        )
+        if isinstance(message, ModelRequest):
+            begun = any(each["role"] == "assistant" for each in wire)
+            wire += list(_request_messages(message, "user" if begun else "system"))
+        else:
+            wire.append(_response_message(message))
     body: dict[str, Any] = {
         "model": name,
         "messages": wire,
@@ -257,11 +229,12 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _request_messages(message: ModelRequest) -> Iterator[dict[str, Any]]:
+def _request_messages(message: ModelRequest, system: str) -> Iterator[dict[str, Any]]:
+    """Messages of a request; `system` is the role of system prompts, which many servers take only at the beginning."""
     for part in message.parts:
         match part:
             case SystemPromptPart():
-                yield {"role": "system", "content": part.content}
+                yield {"role": system, "content": part.content}
             case UserPromptPart():
                 content = part.content
                 text = (
@@ -280,7 +253,7 @@ def _request_messages(message: ModelRequest) -> Iterator[dict[str, Any]]:
                 continue
 
 
-def _response_message(message: ModelResponse) -> Iterator[dict[str, Any]]:
+def _response_message(message: ModelResponse) -> dict[str, Any]:
     text = "".join(p.content for p in message.parts if isinstance(p, TextPart))
     calls = [
         {
@@ -296,13 +269,18 @@ def _response_message(message: ModelResponse) -> Iterator[dict[str, Any]]:
         wire["tool_calls"] = calls
     elif not text:
         wire["content"] = "(no answer)"
-    yield wire
+    for part in message.parts:
+        if isinstance(part, ThinkingPart) and part.id in THOUGHTS:
+            wire[part.id] = part.content
+    return wire
 
 
 def to_response(reply: Assembled, body: dict[str, Any], name: str) -> ModelResponse:
     """A reply as Pydantic AI's message; tokens are estimated where the server does not count them."""
     parts: list[ModelResponsePart] = []
     content = reply.content
+    if reply.thought:
+        parts.append(ThinkingPart(reply.thought, id=reply.thought_in, provider_name="openai"))
     if content.startswith("<think>") and "</think>" in content:
         thought, _, content = content.removeprefix("<think>").partition("</think>")
         parts.append(ThinkingPart(thought))
@@ -317,7 +295,7 @@ def to_response(reply: Assembled, body: dict[str, Any], name: str) -> ModelRespo
         model_name=reply.model or name,
         provider_name="openai",
         provider_details=None if reply.usage else {"tokens": "estimated"},
-        finish_reason="tool_call" if reply.calls else "stop",
+        finish_reason=ENDS.get(reply.finish_reason, "tool_call" if reply.calls else "stop"),
     )
 
 

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+THOUGHTS = ("reasoning_content", "reasoning")
+"""Where servers put a model's thoughts."""
+
 
 class CutStreamError(Exception):
     """The stream ended before the model was done."""
@@ -14,13 +17,15 @@ class CutStreamError(Exception):
 
 @dataclass(slots=True)
 class Assembled:
-    """A reply as it grows."""
+    """A reply as it grows; `thought_in` is the field in which the server gives the thought, and wants it back."""
 
     content: str = ""
     calls: dict[int, dict[str, str]] = field(default_factory=dict)
     finish_reason: str = ""
     model: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
+    thought: str = ""
+    thought_in: str = ""
 
     def add(self, chunk: dict[str, Any]) -> None:
         """Take in one chunk (or one whole, unstreamed completion)."""
@@ -29,9 +34,15 @@ class Assembled:
         for choice in chunk.get("choices") or ():
             part = choice.get("delta") or choice.get("message") or {}
             self.content += part.get("content") or ""
+            self._add_thought(part)
             for position, call in enumerate(part.get("tool_calls") or ()):
                 self._add_call(self._place(call, position), call)
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
+
+    def _add_thought(self, part: dict[str, Any]) -> None:
+        name = next((name for name in THOUGHTS if isinstance(part.get(name), str)), "")
+        self.thought += part.get(name) or ""
+        self.thought_in = self.thought_in or name
 
     def _place(self, call: dict[str, Any], position: int) -> int:
         """The call's index; some servers give none, or the same to calls whose ids differ."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +12,8 @@ from pydantic_ai.messages import ModelResponse, ModelResponseStreamEvent, TextPa
 from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 
 TEXT = "text"
+Hear = Callable[[str], None]
+"""Is told all of a reply's text so far whenever it has grown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class WordsStream(StreamedResponse):
         super().__init__(parameters)
         self._words, self._stop, self._conclude = words, stop, conclude
         self._origin, self._silenced, self._timestamp = origin, silenced, datetime.now(tz=UTC)
+        self._response: ModelResponse | None = None
 
     async def _get_event_iterator(self) -> AsyncIterator[ModelResponseStreamEvent]:
         shown = ""
@@ -54,7 +59,7 @@ class WordsStream(StreamedResponse):
                 shown += new
                 for out in self._parts_manager.handle_text_delta(vendor_part_id=TEXT, content=new):
                     yield out
-            response = await self._conclude()
+            response = self._response = await self._conclude()
         except self._silenced:
             if self.cancelled:
                 return
@@ -76,6 +81,10 @@ class WordsStream(StreamedResponse):
             elif isinstance(part, ToolCallPart):
                 out.append(self._parts_manager.handle_part(vendor_part_id=part.tool_call_id, part=part))
         return out
+
+    def get(self) -> ModelResponse:
+        """The reply so far; once it has ended the very one that came, with all that streams don't show."""
+        return self._response or super().get()
 
     async def close_stream(self) -> None:
         """Cancel the reply at the service, which ends the words."""
@@ -100,3 +109,38 @@ class WordsStream(StreamedResponse):
     def timestamp(self) -> datetime:
         """When it was asked."""
         return self._timestamp
+
+
+@asynccontextmanager
+async def streaming(
+    ask: Callable[[Hear], Awaitable[ModelResponse]], parameters: ModelRequestParameters, origin: Origin
+) -> AsyncGenerator[WordsStream, None]:
+    """The stream of what `ask` answers; leaving early cancels it."""
+    words: asyncio.Queue[str] = asyncio.Queue()
+
+    async def asked() -> ModelResponse:
+        return await ask(words.put_nowait)
+
+    task = asyncio.create_task(asked())
+    task.add_done_callback(lambda _task: words.put_nowait(""))
+
+    async def conclude() -> ModelResponse:
+        return await task
+
+    async def stop() -> None:
+        task.cancel()
+
+    try:
+        yield WordsStream(parameters, words=_growth(words), stop=stop, conclude=conclude, origin=origin)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _growth(texts: asyncio.Queue[str]) -> AsyncIterator[str]:
+    """What is new in a text that grows; a second try that says something else is put right at the end."""
+    shown = ""
+    while text := await texts.get():
+        if text.startswith(shown) and text != shown:
+            yield text[len(shown) :]
+            shown = text

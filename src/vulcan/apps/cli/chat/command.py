@@ -52,6 +52,8 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, blind: bool, **op
     if listing:
         _list(vulcan)
         return
+    if vulcan.settings.model.name:
+        vulcan.check_model()
     state = vulcan.source().inspect(repo)
     root = state.root
     conversation = _resumed(vulcan, resume, root) if resume else begin(vulcan, root)
