@@ -20,10 +20,10 @@ PYTEST_FILES = frozenset({"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.t
 INI_FILES = frozenset({"tox.ini", "setup.cfg"})
 STARTUP = frozenset({"sitecustomize.py", "usercustomize.py"})
 SHADOWS = re.compile(
-    r"^(?:src/)?(?:pytest|_pytest|pluggy|vulcan_report|vulcan_pytest|vulcan_inspect)(?:\.py|/)"
+    r"^(?:src/)?(?:pytest|_pytest|pluggy|vulcan_\w+)(?:\.py|/)"
 )
 AWARE = re.compile(
-    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|VULCAN_SETTINGS|vulcan_report|/opt/vulcan|pytest11"
+    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|VULCAN_SETTINGS|vulcan_(?:common|report|unittest)|/opt/vulcan|pytest11"
     r"|['\"]_?pytest['\"]\s+(?:not\s+)?in\s+sys\.modules|sys\.modules\W+(?:get\W+)?_?pytest"
 )
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from vulcan.domain.generation import CodeArtifact
 
+ABSENT_NAME = "AbsentName"
+"""The exception of a test that failed since a name is absent, in languages that have no stand-ins for it."""
+
 
 class Outcome(StrEnum):
     """How one test ended."""
@@ -105,13 +108,17 @@ class TestRun:
 
 @dataclass(frozen=True, slots=True)
 class RedGreen:
-    """What a new test showed on the base and on the change."""
+    """What a new test showed on the base and on the change.
+
+    `unemptied` names the language of a change whose functions Vulcan can't empty: there an absent name is red enough.
+    """
 
     test: str
     grade: RedGrade
     red_reason: str
     green: bool
     kills_empty_body: bool | None = None
+    unemptied: str = ""
 
     @property
     def proves(self) -> bool:
@@ -120,7 +127,8 @@ class RedGreen:
         A strong red counts unless it was found to call nothing of the change and to pass without its bodies.
         """
         strong = self.grade is RedGrade.ASSERTION and self.kills_empty_body is not False
-        weak_but_sharp = self.grade is RedGrade.ABSENT and self.kills_empty_body is True
+        sharp = self.kills_empty_body is True or bool(self.unemptied)
+        weak_but_sharp = self.grade is RedGrade.ABSENT and sharp
         return self.green and (strong or weak_but_sharp)
 
 
