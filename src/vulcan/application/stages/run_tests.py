@@ -13,11 +13,13 @@ from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
 from vulcan.application.services import Services
 from vulcan.application.suite import run_suite
 from vulcan.application.testpaths import is_test_path
+from vulcan.domain.environment import ReportForm
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import TestsRun
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import Job
 from vulcan.domain.testing import (
+    ABSENT_NAME,
     CodeTesting,
     Outcome,
     RedGrade,
@@ -56,6 +58,8 @@ async def run_tests(services: Services, log: JobLog) -> None:
     if job.generation is None or job.testing is None:
         raise VulcanError("there are no tests to run")
     trees = _trees(services, job)
+    async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
+        environment, form = checkout.environment.digest, checkout.environment.recipe.report
     base_run, existing = await asyncio.gather(
         _base_run(services, log, trees), run_suite(services, log.id, trees.existing, trees.base)
     )
@@ -67,11 +71,9 @@ async def run_tests(services: Services, log: JobLog) -> None:
     changed = _changed_by_requirement(job, base_run, existing)
     request = replace(services.tests.request(), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
-        _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids)
+        _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids, form)
     )
-    red_green = await _red_green(services, log, trees, ids, new.run, red)
-    async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
-        environment = checkout.environment.digest
+    red_green = await _red_green(services, log, trees, ids, new.run, red, form)
     report = TestReport(
         base=base_run if job.baseline is None else TestRun((), base_run.exit_code),
         existing=existing,
@@ -164,12 +166,14 @@ def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTest
     return replace(testing, cases=testing.cases + extra)
 
 
-async def _red_run(services: Services, log: JobLog, trees: Trees, ids: Sequence[str]) -> TestRun:
+async def _red_run(
+    services: Services, log: JobLog, trees: Trees, ids: Sequence[str], form: ReportForm
+) -> TestRun:
     """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
     request = replace(services.tests.request(), ids=tuple(ids))
     red = (await _run(services, log, trees, trees.red, request)).run
     uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
-    if not uncollected:
+    if not uncollected or not form.is_python:
         return red
     again = (
         await _run(services, log, trees, trees.red, replace(request, ids=uncollected, stub_absent=True))
@@ -183,9 +187,17 @@ def _is_broken(results: Sequence[TestResult]) -> bool:
 
 
 async def _red_green(
-    services: Services, log: JobLog, trees: Trees, ids: Sequence[str], new: TestRun, red: TestRun
+    services: Services,
+    log: JobLog,
+    trees: Trees,
+    ids: Sequence[str],
+    new: TestRun,
+    red: TestRun,
+    form: ReportForm,
 ) -> tuple[RedGreen, ...]:
     entries = [_graded(test, red.of(test), green=new.passes(test)) for test in ids]
+    if not form.is_python:
+        return tuple(replace(entry, unemptied=form.value) for entry in entries)
     absent = {e.test for e in entries if e.grade is RedGrade.ABSENT and e.green}
     aloof = {e.test for e in entries if e.grade is RedGrade.ASSERTION and e.green and _is_aloof(new, e.test)}
     if aloof and await _changes_values(services, log, trees):
@@ -246,6 +258,8 @@ def _graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGree
 
 
 def _grade(result: TestResult) -> RedGrade:
+    if result.exception == ABSENT_NAME:
+        return RedGrade.ABSENT
     if result.outcome is Outcome.ERROR or result.exception == TIMED_OUT:
         return RedGrade.BROKEN
     if result.exception in (ABSENT, "SystemExit") or (

@@ -99,7 +99,7 @@ def _script(box: Box, recipe: Recipe, request: TestRequest) -> str:
     if recipe.report is ReportForm.GO:
         lines += [
             '[ ! -d vendor ] || export GOFLAGS="$GOFLAGS -mod=vendor"',
-            f"go list -m >{report}/{MODULES}",
+            f"GOFLAGS= go list -m >{report}/{MODULES}",
         ]
     files = _pattern(recipe.report_path)
     if files:

@@ -33,6 +33,7 @@ def parse(report: Report) -> tuple[TestResult, ...]:
     if not events and not _BUILD_FAILED.search(report.text):
         raise DamagedReportError("it holds no events of go test")
     try:
+        _check_ends(events)
         printed = _printed(events)
         results = [_result(report, event, printed) for event in events if _ends_a_test(event)]
         results += _unfinished(report, events, printed)
@@ -42,6 +43,14 @@ def parse(report: Report) -> tuple[TestResult, ...]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedReportError(f"{type(error).__name__}: {error}") from error
     return merged(results)
+
+
+def _check_ends(events: Iterable[dict[str, Any]]) -> None:
+    """Every package that is begun ends with a word on the whole of it, unless go itself was stopped."""
+    begun = {str(e["Package"]): e for e in events if e.get("Package")}
+    ended = {str(e["Package"]) for e in events if e["Action"] in OUTCOMES and not e.get("Test")}
+    if open_ := sorted(begun.keys() - ended):
+        raise DamagedReportError(f"it breaks off in {open_[0]}")
 
 
 def _is_bad(result: TestResult) -> bool:

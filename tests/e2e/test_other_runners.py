@@ -1,0 +1,287 @@
+"""Whole jobs on projects whose tests pytest does not run: node, mocha, Go, unittest and Django, by their own commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from conftest import Cli, make_repository, reply
+
+pytestmark = pytest.mark.sandbox
+Recording = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A small project without `shout`, a change that adds it, and a test of it."""
+
+    files: Mapping[str, str]
+    path: str
+    old: str
+    new: str
+    test_path: str
+    test: str
+    name: str
+    existing: int = 1
+    ignored: str = ""
+
+
+def package(script: str, **more: object) -> str:
+    return json.dumps(
+        {"name": "words", "version": "1.0.0", "private": True, "scripts": {"test": script}, **more}
+    )
+
+
+LIB = "exports.whisper = (text) => text.toLowerCase();\n"
+SHOUT_JS = "exports.shout = (text) => text.toUpperCase() + '!';\n"
+NODE_OLD = """\
+const test = require('node:test');
+const assert = require('node:assert');
+const { whisper } = require('../lib/words.js');
+
+test('whispers', () => assert.strictEqual(whisper('A'), 'a'));
+"""
+NODE_NEW = """\
+const { describe, it } = require('node:test');
+const assert = require('node:assert');
+const { shout } = require('../lib/words.js');
+
+describe('shout', () => {
+  it('shouts', () => assert.strictEqual(shout('a'), 'A!'));
+});
+"""
+MOCHA_OLD = """\
+const assert = require('node:assert');
+const { whisper } = require('../lib/words.js');
+
+describe('whisper', () => {
+  it('whispers', () => assert.strictEqual(whisper('A'), 'a'));
+});
+"""
+GO_LIB = """\
+// Package words changes words.
+package words
+
+import "strings"
+
+// Whisper makes a text small.
+func Whisper(text string) string { return strings.ToLower(text) }
+"""
+GO_OLD = """\
+package words
+
+import "testing"
+
+func TestWhisper(t *testing.T) {
+	if Whisper("A") != "a" {
+		t.Error("not small")
+	}
+}
+"""
+GO_NEW = """\
+package words
+
+import "testing"
+
+func TestShout(t *testing.T) {
+	if got := Shout("a"); got != "A!" {
+		t.Errorf("got %q", got)
+	}
+}
+"""
+PY_LIB = "def whisper(text):\n    return text.lower()\n"
+PY_SHOUT = "\n\ndef shout(text):\n    return text.upper() + '!'\n"
+UNIT_OLD = """\
+import unittest
+
+from words import whisper
+
+
+class TestWhisper(unittest.TestCase):
+    def test_whispers(self):
+        self.assertEqual(whisper("A"), "a")
+"""
+UNIT_NEW = """\
+import unittest
+
+from words import shout
+
+
+class TestShout(unittest.TestCase):
+    def test_shouts(self):
+        self.assertEqual(shout("a"), "A!")
+"""
+SETTINGS = """\
+SECRET_KEY = "for tests"
+INSTALLED_APPS = ["words"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+"""
+MANAGE = """\
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+    execute_from_command_line(sys.argv)
+"""
+DJANGO_OLD = """\
+from django.test import TestCase
+
+from words.models import Word
+
+
+class TestWord(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        Word.objects.create(text="A")
+
+    def test_whispers(self):
+        self.assertEqual(Word.objects.get().whisper(), "a")
+"""
+DJANGO_NEW = """\
+from django.test import TestCase
+
+from words.models import Word
+
+
+class TestShout(TestCase):
+    def test_shouts(self):
+        word = Word.objects.create(text="a")
+        self.assertEqual(Word.objects.get(pk=word.pk).shout(), "A!")
+"""
+MODELS = """\
+from django.db import models
+
+
+class Word(models.Model):
+    text = models.CharField(max_length=20)
+
+    def whisper(self):
+        return self.text.lower()
+"""
+NODE_FILES = {"lib/words.js": LIB, "test/words.test.js": NODE_OLD}
+MOCHA = {"mocha": "10.8.2"}
+
+PROJECTS = {
+    "node": Project(
+        {"package.json": package("node --test"), **NODE_FILES},
+        "lib/words.js",
+        LIB,
+        LIB + SHOUT_JS,
+        "test/shout.test.js",
+        NODE_NEW,
+        "test/shout.test.js::shout > shouts",
+    ),
+    "mocha": Project(
+        {
+            "package.json": package("mocha", devDependencies=MOCHA),
+            "lib/words.js": LIB,
+            "test/words.test.js": MOCHA_OLD,
+        },
+        "lib/words.js",
+        LIB,
+        LIB + SHOUT_JS,
+        "test/shout.test.js",
+        NODE_NEW.replace("const { describe, it } = require('node:test');\n", ""),
+        "test/shout.test.js::shout shouts",
+    ),
+    "go": Project(
+        {"go.mod": "module example.com/words\n\ngo 1.19\n", "words.go": GO_LIB, "words_test.go": GO_OLD},
+        "words.go",
+        "// Whisper",
+        '// Shout makes a text loud.\nfunc Shout(text string) string { return strings.ToUpper(text) + "!" }\n\n// Whisper',
+        "shout_test.go",
+        GO_NEW,
+        ".::TestShout",
+    ),
+    "unittest": Project(
+        {
+            "words.py": PY_LIB,
+            "tests/__init__.py": "",
+            "tests/test_words.py": UNIT_OLD,
+            "vulcan.toml": '[[environment]]\ncommand = "python -m unittest"\nreport = "unittest"\n',
+        },
+        "words.py",
+        PY_LIB,
+        PY_LIB + PY_SHOUT,
+        "tests/test_shout.py",
+        UNIT_NEW,
+        "tests/test_shout.py::TestShout::test_shouts",
+    ),
+    "django": Project(
+        {
+            "manage.py": MANAGE,
+            "settings.py": SETTINGS,
+            "requirements.txt": "django>=4.2\n",
+            "words/__init__.py": "",
+            "words/models.py": MODELS,
+            "words/tests/__init__.py": "",
+            "words/tests/test_words.py": DJANGO_OLD,
+        },
+        "words/models.py",
+        "    def whisper",
+        '    def shout(self):\n        return self.text.upper() + "!"\n\n    def whisper',
+        "words/tests/test_shout.py",
+        DJANGO_NEW,
+        "words/tests/test_shout.py::TestShout::test_shouts",
+    ),
+}
+
+
+def job_of(project: Project, old: str = "", new: str = "") -> list[str]:
+    """A recorded job that makes the change and writes the test."""
+    edit = {"path": project.path, "old": old or project.old, "new": new or project.new}
+    case = {"test": project.name, "criteria": ["AC-1"]}
+    return [
+        reply(
+            "analyze/1/analyst/0", ("submit_requirements", {"summary": "Shout", "criteria": ["it shouts"]})
+        ),
+        reply("generate/1/coder/0", ("edit", edit)),
+        reply("generate/1/coder/1", text="It shouts."),
+        reply("validate/1/reviewer/0", ("submit_review", {"findings": []})),
+        reply("write_tests/1/test_author/0", ("write", {"path": project.test_path, "content": project.test})),
+        reply("write_tests/1/test_author/1", ("submit_tests", {"tests": [case]})),
+    ]
+
+
+def run(cli: Cli, root: Path, model: str, code: int = 0) -> str:
+    return cli("run", "Add shout", "--repo", str(root), "--model", model, "--rounds", "1", code=code)
+
+
+@pytest.fixture(params=PROJECTS)
+def small(request: pytest.FixtureRequest) -> Project:
+    return PROJECTS[request.param]
+
+
+def test_a_change_is_proven_by_the_projects_own_runner(
+    cli: Cli, reachable: Path, recording: Recording, small: Project
+) -> None:
+    root = make_repository(reachable / "words", small.files)
+    out = run(cli, root, recording(job_of(small)))
+    assert "sees 1 of 1 tests" in out
+    assert "verdict: PROVEN" in out
+    assert "pipeline: passed" in out
+    page = cli("show")
+    assert f"`{small.name}`" in page
+    assert "1 of 1 that passed before still pass" in page
+
+
+def test_a_change_that_breaks_an_existing_test_is_not(
+    cli: Cli, reachable: Path, recording: Recording, small: Project
+) -> None:
+    root = make_repository(reachable / "words", small.files)
+    content = small.files[small.path]
+    broken = (
+        content.replace(small.old, small.new).replace("toLowerCase", "trim").replace("ToLower", "TrimSpace")
+    )
+    broken = broken.replace(".lower()", ".strip()")
+    out = run(cli, root, recording(job_of(small, content, broken)), code=3)
+    assert "0 of 1 that passed before still pass" in out
+    assert "hisper" in out
