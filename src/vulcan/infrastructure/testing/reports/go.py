@@ -24,6 +24,7 @@ OUTCOMES = {"pass": Outcome.PASSED, "fail": Outcome.FAILED, "skip": Outcome.SKIP
 _BUILD_FAILED = re.compile(r"^FAIL\t(\S+) \[(?:build|setup) failed\]", re.MULTILINE)
 _COMPILER = re.compile(r"^# (\S+)", re.MULTILINE)
 _BUILD_ID = re.compile(r" \[.*\]$")
+_FRAME = re.compile(r"^(?:=== |\s*--- )[^\n]*\n?", re.MULTILINE)
 _TEST_LINE = re.compile(r"^\S*_test\.go:\d+", re.MULTILINE)
 
 
@@ -91,7 +92,7 @@ def _result(report: Report, event: dict[str, Any], printed: dict[tuple[str, str]
         return TestResult(name, outcome, seconds)
     text = printed.get((package, test), "")
     text += "".join(t for (p, n), t in printed.items() if p == package and n.startswith(f"{test}/"))
-    panicked = "panic: " in text
+    panicked, text = "panic: " in text, _FRAME.sub("", text)
     return failed(name, text, "panic" if panicked else "", is_assert=not panicked, seconds=seconds)
 
 

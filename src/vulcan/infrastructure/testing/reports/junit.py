@@ -72,7 +72,7 @@ class _Reader:
             self._suites.append(attributes)
         elif name == CASE:
             self._case = _Case(self._named(attributes), seconds_of(attributes.get("time", "0")))
-        elif name in KINDS and self._case and not (self._case.kind and name == "skipped"):
+        elif name in KINDS and self._case and self._case.kind != "skipped":
             self._case.kind = name
             self._case.exception = attributes.get("type", "")
             self._case.message = attributes.get("message", "")

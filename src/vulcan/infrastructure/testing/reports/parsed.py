@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from vulcan.domain.testing import ABSENT_NAME, Outcome, TestResult, without_parameters
 
 MESSAGE = 2_500
+HEADLINE = 300
 MOST_TESTS = 200_000
 WORST_FIRST = (Outcome.FAILED, Outcome.ERROR, Outcome.PASSED, Outcome.SKIPPED)
 NOT_COLLECTED = "CollectionError"
@@ -80,6 +81,7 @@ def failed(
     test: str, message: str, exception: str = "", *, is_assert: bool = False, seconds: float = 0.0
 ) -> TestResult:
     """A test that failed; for an absent name the exception says so, whatever the language calls it."""
+    message = headline_last(message)
     absent = not is_assert and is_absent(exception, message)
     return TestResult(
         test, Outcome.FAILED, seconds, ABSENT_NAME if absent else exception, is_assert, message=clean(message)
@@ -90,6 +92,12 @@ def not_collected(place: str, message: str) -> TestResult:
     """A file or package whose tests can't be started."""
     exception = ABSENT_NAME if is_absent("", message) else NOT_COLLECTED
     return TestResult(place, Outcome.ERROR, exception=exception, message=clean(message))
+
+
+def headline_last(text: str) -> str:
+    """A failure with its own words after the stack of calls, where a reader of last lines finds them."""
+    head, frame, _ = text.partition("\n    at ")
+    return f"{text}\n{' '.join(head.split())[:HEADLINE]}" if frame else text
 
 
 def merged(results: Iterable[TestResult]) -> tuple[TestResult, ...]:

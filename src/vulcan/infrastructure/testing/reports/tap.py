@@ -12,6 +12,7 @@ from vulcan.infrastructure.testing.reports.parsed import (
     Report,
     failed,
     merged,
+    not_collected,
     seconds_of,
 )
 
@@ -23,6 +24,7 @@ _DIRECTIVE = re.compile(
 )
 _SUBTEST = re.compile(r"^# Subtest: ?(?P<name>.*)$")
 _SUMMARY = re.compile(r"^# (?:tests?|suites|pass|fail|ok|skip(?:ped)?|todo|cancelled|duration_ms|time)\b")
+_FILE = re.compile(r"^\S+\.[cm]?[jt]sx?$")
 _FIELD = re.compile(r"^\s*(?P<name>\w+): *(?P<value>.*)$")
 
 
@@ -43,7 +45,12 @@ def parse(report: Report) -> tuple[TestResult, ...]:
     for line in report.text.splitlines():
         reader.read(line)
     reader.check()
-    return merged(_result(report, point) for point in reader.points if not (point.is_parent and point.passed))
+    return merged(_result(report, point) for point in reader.points if not _is_only_a_frame(point))
+
+
+def _is_only_a_frame(point: _Point) -> bool:
+    """A parent that passed, or failed for its subtests alone, says nothing that they don't say."""
+    return point.is_parent and (point.passed or any("subtestsFailed" in line for line in point.lines))
 
 
 class _Reader:
@@ -96,7 +103,8 @@ class _Reader:
         directive = _DIRECTIVE.search(rest)
         name = rest[: directive.start()].rstrip() if directive else rest
         name = name.replace("\\#", "#").replace("\\\\", "\\").removesuffix(" {") or f"test {found['number']}"
-        outer = self._names[:depth] or ([self._group] if self._group and not depth else [])
+        announced = self._names[depth : depth + 1] == [name]
+        outer = self._names[:depth] or ([self._group] if self._group and not depth and not announced else [])
         kind = (directive["kind"] or "").lower() if directive else ""
         self.points.append(_Point((*filter(None, outer), name), found["not"] is None, kind, is_parent))
 
@@ -114,22 +122,26 @@ class _Reader:
 def _result(report: Report, point: _Point) -> TestResult:
     fields = dict(_fields(point.lines))
     names, place = list(point.names), report.nowhere
-    if re.search(r"\.[cm]?[jt]sx?$", names[0]) and len(names) > 1:
+    if _FILE.search(names[0]) and len(names) > 1:
         place = report.place(names.pop(0))
     test = f"{place}::{' > '.join(names)}"
     if point.directive:
         return TestResult(test, Outcome.SKIPPED)
     if point.passed:
-        return TestResult(test, Outcome.PASSED, seconds_of(fields.get("duration_ms", 0)) / 1000)
+        return TestResult(test, Outcome.PASSED, _seconds(fields))
     message = "\n".join(point.lines)
+    if len(names) == 1 and _FILE.search(names[0]) and "/" in names[0]:
+        return not_collected(report.place(names[0]), message)
     exception = fields.get("name", "").strip("'\"")
     is_assert = "ERR_ASSERTION" in message or "AssertionError" in message or "operator" in fields
-    return failed(
-        test, message, exception, is_assert=is_assert, seconds=seconds_of(fields.get("duration_ms", 0)) / 1000
-    )
+    return failed(test, message, exception, is_assert=is_assert, seconds=_seconds(fields))
 
 
 def _fields(lines: list[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         if found := _FIELD.match(line):
             yield found["name"], found["value"]
+
+
+def _seconds(fields: dict[str, str]) -> float:
+    return round(seconds_of(fields.get("duration_ms", 0)) / 1000, 4)
