@@ -249,7 +249,7 @@ def run_unittest(arguments):
     more = labels("unittest") if named and named[0] != "discover" else []
     sys.argv = ["python -m unittest", *arguments, *more]
     common.fill_absent()
-    unittest.main(module=None, testRunner=Runner(), exit=False, failfast=False)
+    unittest.main(module=None, testRunner=Runner(), exit=False)
 
 
 def run_script(script, arguments):
