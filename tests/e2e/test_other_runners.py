@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,6 @@ class Project:
     test_path: str
     test: str
     name: str
-    existing: int = 1
-    ignored: str = ""
 
 
 def package(script: str, **more: object) -> str:
@@ -285,3 +283,61 @@ def test_a_change_that_breaks_an_existing_test_is_not(
     out = run(cli, root, recording(job_of(small, content, broken)), code=3)
     assert "0 of 1 that passed before still pass" in out
     assert "hisper" in out
+
+
+@pytest.mark.parametrize(
+    ("language", "shows", "nothing"),
+    [
+        ("node", "strictEqual(shout('a'), 'A!')", "notStrictEqual(shout('a'), null)"),
+        ("go", 'got != "A!"', 'got == "never"'),
+    ],
+)
+def test_a_test_that_passes_with_emptied_functions_proves_nothing(
+    cli: Cli, reachable: Path, recording: Recording, language: str, shows: str, nothing: str
+) -> None:
+    small = PROJECTS[language]
+    root = make_repository(reachable / "words", small.files)
+    weak = replace(small, test=small.test.replace(shows, nothing))
+    out = run(cli, root, recording(job_of(weak)), code=3)
+    assert "0 of 1 new tests prove the change (grades: 0 A, 1 B" in out
+    assert "not applicable to tests run" not in out
+
+
+def test_where_functions_can_not_be_emptied_it_is_said(
+    cli: Cli, reachable: Path, recording: Recording
+) -> None:
+    small = PROJECTS["node"]
+    shell = {
+        "run.sh": "echo 1..2\ngrep -q a words.txt && echo 'ok 1 - a'\n"
+        "if [ ! -e shout.test.sh ]; then echo 'ok 2 - rest'; else . ./shout.test.sh; fi\n",
+        "words.txt": "a\n",
+        "vulcan.toml": '[[environment]]\ncommand = "sh run.sh"\nreport = "tap"\n',
+    }
+    test = "if grep -q A words.txt; then echo 'ok 2 - shouts'; else echo 'not ok 2 - shouts'; echo '  A is not defined'; exit 1; fi\n"
+    case = replace(
+        small,
+        path="words.txt",
+        old="a\n",
+        new="a\nA\n",
+        test_path="test/shout.sh",
+        test=test,
+        name="test/shout.sh::shouts",
+    )
+    shell["run.sh"] = shell["run.sh"].replace("shout.test.sh", "test/shout.sh")
+    root = make_repository(reachable / "words", shell)
+    out = run(cli, root, recording(job_of(case)))
+    assert "emptied bodies: not applicable to tests run as tap" in out
+    assert "honest tests: not applicable: only Python is read for it, not test/shout.sh" in out
+    assert "verdict: PROVEN" in out
+
+
+def test_a_change_of_the_test_script_is_sent_back(cli: Cli, reachable: Path, recording: Recording) -> None:
+    small = PROJECTS["node"]
+    root = make_repository(reachable / "words", small.files)
+    lines = job_of(small)
+    key = "generate/1/coder"
+    lines[1] = reply(
+        f"{key}/0", ("edit", {"path": "package.json", "old": "node --test", "new": "node --test x.js"})
+    )
+    out = run(cli, root, recording(lines), code=3)
+    assert "package.json changes how the tests run" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,7 @@ from vulcan.domain.testing import (
 )
 
 ABSENT = "VulcanAbsent"
+_SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
 TIMED_OUT = "TestTimeoutError"
 ABSENT_EXCEPTIONS = frozenset({ABSENT, "ImportError", "ModuleNotFoundError", "AttributeError", "NameError"})
 ABSENT_PARAMETER = "unexpected keyword argument"
@@ -196,9 +198,9 @@ async def _red_green(
     form: ReportForm,
 ) -> tuple[RedGreen, ...]:
     entries = [_graded(test, red.of(test), green=new.passes(test)) for test in ids]
-    if not form.is_python:
-        return tuple(replace(entry, unemptied=form.value) for entry in entries)
     absent = {e.test for e in entries if e.grade is RedGrade.ABSENT and e.green}
+    if not form.is_python:
+        return await _sharpened(services, log, trees, entries, form)
     aloof = {e.test for e in entries if e.grade is RedGrade.ASSERTION and e.green and _is_aloof(new, e.test)}
     if aloof and await _changes_values(services, log, trees):
         aloof = set()
@@ -212,6 +214,28 @@ async def _red_green(
         else e
         for e in entries
     )
+
+
+async def _sharpened(
+    services: Services, log: JobLog, trees: Trees, entries: Sequence[RedGreen], form: ReportForm
+) -> tuple[RedGreen, ...]:
+    """In other languages than Python: what tests that fail for an absent name alone say of emptied functions."""
+    absent = [e.test for e in entries if e.grade is RedGrade.ABSENT and e.green]
+    if not absent:
+        return tuple(entries)
+    lines = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
+    places = tuple(f"{path}::{n}" for path in lines if _SOURCE.search(path) for n in lines[path])
+    request = replace(services.tests.request(), ids=tuple(absent), empty_bodies=places)
+    emptied = (await _run(services, log, trees, trees.head, request)).run if places else None
+    return tuple(_sharp(e, emptied, form) if e.test in absent else e for e in entries)
+
+
+def _sharp(entry: RedGreen, emptied: TestRun | None, form: ReportForm) -> RedGreen:
+    """A test that can't be run on emptied functions, for whatever reason, says nothing about them."""
+    ended = emptied.of(entry.test) if emptied and not emptied.note else ()
+    if emptied is None or not ended or _is_broken(ended):
+        return replace(entry, unemptied=form.value)
+    return replace(entry, kills_empty_body=not emptied.passes(entry.test))
 
 
 def _is_aloof(new: TestRun, test: str) -> bool:

@@ -19,6 +19,7 @@ from vulcan.application.ports import (
 )
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.testing import Outcome, TestResult, TestRun
+from vulcan.infrastructure.testing.emptying import empty_lines
 from vulcan.infrastructure.testing.reports import exit_code, go, junit, node, tap
 from vulcan.infrastructure.testing.reports.go_cover import covered
 from vulcan.infrastructure.testing.reports.parsed import DamagedReportError, Report, asked, merged
@@ -39,6 +40,7 @@ NODE_REPORTER = "vulcan_node.mjs"
 SHELL = ("/bin/bash", "-o", "pipefail", "-c")
 MOST_FILES = 5_000
 NOTE_OUTPUT = 2_000
+NOT_EMPTIED = "the functions of the change can't be emptied"
 BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 PARSERS: Mapping[ReportForm, Callable[[Report], tuple[TestResult, ...]]] = {
     ReportForm.JUNIT: junit.parse,
@@ -74,11 +76,14 @@ class CommandRunner:
             async with test_box(
                 self._sandbox, self._toolbox, self._limits, checkout, environment, folder
             ) as box:
+                variables = _variables(box, recipe, request)
+                if request.empty_bodies and not await empty_lines(box, request.empty_bodies, variables):
+                    return TestRunResult(TestRun((), 2, note=NOT_EMPTIED))
                 result = await box.run(
                     [*SHELL, _script(box, recipe, request)],
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
-                    environment=_variables(box, recipe, request),
+                    environment=variables,
                 )
                 root = box.workspace_path
             return _judged(_read(folder, recipe), root, recipe, request, result)

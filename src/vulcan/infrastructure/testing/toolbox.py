@@ -17,6 +17,8 @@ TARGET = "/opt/vulcan"
 INSIDE = (
     "vulcan_common.py",
     "vulcan_count.py",
+    "vulcan_empty.cjs",
+    "vulcan_empty.go",
     "vulcan_inspect.py",
     "vulcan_node.mjs",
     "vulcan_pytest.py",
