@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from vulcan.application.ports import Limits, PreparedEnvironment, TestRequest
+from vulcan.application.ports import Limits, PreparedEnvironment, Sandbox, TestRequest
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.testing import ABSENT_NAME, Outcome
 from vulcan.infrastructure.environment.builder import UvEnvironments
-from vulcan.infrastructure.sandbox import BubblewrapSandbox
+from vulcan.infrastructure.sandbox import BubblewrapSandbox, LandlockSandbox
 from vulcan.infrastructure.testing.runners import RecipeRunner
 from vulcan.infrastructure.testing.toolbox import Toolbox
 
@@ -177,8 +177,10 @@ def ground():
 class Bench:
     """A runner on a throw-away checkout."""
 
-    def __init__(self, ground: Path, environment: PreparedEnvironment, language: Language) -> None:
-        self.sandbox, self.checkout = BubblewrapSandbox(), ground / "checkout"
+    def __init__(
+        self, ground: Path, environment: PreparedEnvironment, language: Language, sandbox: Sandbox
+    ) -> None:
+        self.sandbox, self.checkout = sandbox, ground / "checkout"
         self.language, self._environment = language, environment
         self.runner = RecipeRunner(self.sandbox, Toolbox(ground / "tools"), Limits())
 
@@ -195,19 +197,25 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(ground, language, shared_environments):
+def sandbox() -> Sandbox:
+    return BubblewrapSandbox()
+
+
+@pytest.fixture
+async def bench(ground, language, shared_environments, sandbox):
     environment = PreparedEnvironment("d", (), {"PATH": PATH}, "/usr/bin/python3")
     if language.recipe.report is ReportForm.PYTEST:
-        sandbox, empty = BubblewrapSandbox(), ground / "empty"
+        empty = ground / "empty"
         empty.mkdir()
         tools = Toolbox(ground / "tools").mount()
         builder = UvEnvironments(shared_environments, sandbox, tools, Limits(), dict(os.environ))
         environment = await builder.prepare(empty, "0" * 40, "")
-    made = Bench(ground, environment, language)
+    made = Bench(ground, environment, language, sandbox)
     made.write(language.files)
     return made
 
 
+@pytest.mark.parametrize("sandbox", [BubblewrapSandbox(), LandlockSandbox()], ids=lambda s: s.name)
 async def test_each_test_ends_as_it_ends(bench: Bench) -> None:
     run, language = await bench.run(), bench.language
     found = run.by_id()
