@@ -341,3 +341,57 @@ def test_a_change_of_the_test_script_is_sent_back(cli: Cli, reachable: Path, rec
     )
     out = run(cli, root, recording(lines), code=3)
     assert "package.json changes how the tests run" in out
+
+
+CHANGED = {
+    "go": (
+        ("words.go", "strings.ToLower(text)", 'strings.ToLower(text) + "."'),
+        ("words_test.go", '"a"', '"a."'),
+        (
+            "dot_test.go",
+            GO_NEW.replace("Shout", "Dot").replace("Dot(", "Whisper(", 2).replace("TestWhisper(", "TestDot("),
+        ),
+        "dot_test.go::TestDot",
+        "words_test.go::TestWhisper",
+    ),
+    "node": (
+        ("lib/words.js", "text.toLowerCase()", "text.toLowerCase() + '.'"),
+        ("test/words.test.js", "'a')", "'a.')"),
+        (
+            "test/dot.test.js",
+            NODE_OLD.replace("test('whispers'", "test('ends'").replace("'A'), 'a'", "'B'), 'b.'"),
+        ),
+        "test/dot.test.js::ends",
+        "test/words.test.js::whispers",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", CHANGED)
+def test_an_existing_test_that_the_instruction_changes_is_brought_up_to_date(
+    cli: Cli, reachable: Path, recording: Recording, language: str
+) -> None:
+    product, old_test, new_test, name, changed = CHANGED[language]
+    small = PROJECTS[language]
+    root = make_repository(reachable / "words", small.files)
+    test = new_test[1].replace("A!", "a.")
+    lines = job_of(
+        replace(
+            small,
+            path=product[0],
+            old=product[1],
+            new=product[2],
+            test_path=new_test[0],
+            test=test,
+            name=name,
+        )
+    )
+    requirements = {"summary": "Dot", "criteria": ["it ends in a dot"], "changed_tests": [changed]}
+    lines[0] = reply("analyze/1/analyst/0", ("submit_requirements", requirements))
+    edit = {"path": old_test[0], "old": old_test[1], "new": old_test[2]}
+    lines[4] = reply(
+        "write_tests/1/test_author/0", ("edit", edit), ("write", {"path": new_test[0], "content": test})
+    )
+    out = run(cli, root, recording(lines))
+    assert "1 change because the requirement says so" in out
+    assert "verdict: PROVEN" in out

@@ -347,6 +347,24 @@ def test_where_bodies_can_not_be_emptied_an_absent_name_is_red_enough_and_that_i
     assert judged.detail.endswith("emptied bodies: not applicable to tests run as tap")
 
 
+@pytest.mark.parametrize(
+    ("named", "test", "may"),
+    [
+        ("calc/calc_test.go::TestAdd", "calc::TestAdd", True),
+        ("calc/calc_test.go::TestAdd", "calc::TestAdd/two", True),
+        ("calc/calc_test.go::TestAdd", "calc::TestAddMore", False),
+        ("calc/calc_test.go::TestAdd", "calc/calc_test.go", True),
+        ("test/a.test.js::add > adds", ".::add adds", True),
+        ("test/a.test.js::add > adds", "test/b.test.js::add > adds", False),
+        ("tests/test_a.py::test_a", "tests/test_a.py", False),
+        ("tests/test_a.py::test_a", "tests/test_a.py::test_b", False),
+    ],
+)
+def test_a_test_that_the_requirement_changes_has_several_names(named: str, test: str, *, may: bool) -> None:
+    requirement = replace(REQUIREMENT, changed_tests=(named,))
+    assert case(requirement=requirement).may_change(test) is may
+
+
 def test_test_files_of_other_languages_are_not_searched_and_that_is_said() -> None:
     artifact = CodeArtifact("test/a.test.js", ChangeKind.ADDED, 3, 0)
     judged = honest_tests.judge(case(testing=replace(GOOD.testing, artifacts=(artifact,))))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 
 from vulcan.domain.generation import CodeArtifact
 
@@ -41,6 +43,27 @@ def without_parameters(node_id: str) -> str:
     """The node id of the test function that a parametrised test belongs to."""
     path, separator, names = node_id.partition("::")
     return path + separator + names.split("[", 1)[0]
+
+
+_BETWEEN = re.compile(r"\s*(?:::|>)\s*|\s+")
+
+
+def plain_names(names: str) -> str:
+    """The names of suites and test in an id, however they are joined."""
+    return _BETWEEN.sub(" ", names).strip()
+
+
+def places(path: str) -> tuple[str, str, str]:
+    """Where a run may say that a test of a file is: in the file, in its folder, or nowhere."""
+    return path, str(PurePosixPath(path).parent), "."
+
+
+def is_same_test(named: str, test: str) -> bool:
+    """Whether a test of a run is the one that is named by its file, or a part of it."""
+    path, _, names = named.partition("::")
+    place, _, ran = test.partition("::")
+    known, found = plain_names(names), plain_names(ran)
+    return bool(known) and place in places(path) and (found == known or found.startswith(f"{known}/"))
 
 
 @dataclass(frozen=True, slots=True)

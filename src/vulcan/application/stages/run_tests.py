@@ -30,6 +30,7 @@ from vulcan.domain.testing import (
     TestReport,
     TestResult,
     TestRun,
+    is_same_test,
     without_parameters,
 )
 
@@ -158,7 +159,11 @@ def _changed_by_requirement(job: Job, base: TestRun, existing: TestRun) -> tuple
         for r in base.results
         if r.outcome is Outcome.PASSED and (r.id not in now or now[r.id].outcome is not Outcome.PASSED)
     ]
-    return tuple(n for n in dict.fromkeys(names) if n in allowed or n.split("::", 1)[0] in allowed)
+    return tuple(
+        n
+        for n in dict.fromkeys(names)
+        if n in allowed or n.split("::", 1)[0] in allowed or any(is_same_test(a, n) for a in allowed)
+    )
 
 
 def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesting:

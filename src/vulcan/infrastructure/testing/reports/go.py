@@ -25,6 +25,7 @@ _BUILD_FAILED = re.compile(r"^FAIL\t(\S+) \[(?:build|setup) failed\]", re.MULTIL
 _COMPILER = re.compile(r"^# (\S+)", re.MULTILINE)
 _BUILD_ID = re.compile(r" \[.*\]$")
 _FRAME = re.compile(r"^(?:=== |\s*--- )[^\n]*\n?", re.MULTILINE)
+_SOURCE_LINE = re.compile(r"^\S+\.go:\d+")
 _TEST_LINE = re.compile(r"^\S*_test\.go:\d+", re.MULTILINE)
 
 
@@ -124,8 +125,9 @@ def _packages(
 def _broken_package(place: str, text: str) -> TestResult:
     """A test that does not compile, where the code that it tests does, asks for what is not there."""
     result = not_collected(place, text or "the package can't be built")
-    lines = [line for line in text.splitlines() if re.match(r"^\S+\.go:\d+", line)]
-    if lines and all(_TEST_LINE.match(line.removeprefix("vet: ")) for line in lines):
+    lines = [line.removeprefix("vet: ") for line in text.splitlines()]
+    lines = [line for line in lines if _SOURCE_LINE.match(line)]
+    if lines and all(_TEST_LINE.match(line) for line in lines):
         return TestResult(place, Outcome.ERROR, exception=ABSENT_NAME, message=result.message)
     return result
 

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from vulcan.domain.testing import ABSENT_NAME, Outcome, TestResult, without_parameters
+from vulcan.domain.testing import (
+    ABSENT_NAME,
+    Outcome,
+    TestResult,
+    places,
+    plain_names,
+    without_parameters,
+)
 
 MESSAGE = 2_500
 HEADLINE = 300
@@ -19,7 +26,6 @@ _ABSENT = re.compile(
     r"is not (?:a function|a constructor|defined)|Cannot find (?:module|package)|ERR_MODULE_NOT_FOUND"
     r"|does not provide an export named|has no attribute|cannot import name|No module named"
 )
-_BETWEEN = re.compile(r"\s*(?:::|>)\s*|\s+")
 _SOURCE = re.compile(r"\.(?:[cm]?[jt]sx?|go|py|rs|java|kt|rb|php|cs)$")
 
 
@@ -128,9 +134,8 @@ def _of(results: Sequence[TestResult], wanted: str) -> Iterator[TestResult]:
     if not names:
         yield from (r for r in results if r.id.partition("::")[0] == path)
         return
-    same = [r for r in results if _names(r) == _plain(without_parameters(f"::{names}")[2:])]
-    places = (path, str(PurePosixPath(path).parent), ".")
-    for place in places:
+    same = [r for r in results if _names(r) == plain_names(without_parameters(f"::{names}")[2:])]
+    for place in places(path):
         here = [r for r in same if r.id.partition("::")[0] == place]
         if here:
             yield from (replace(r, id=_renamed(r, wanted)) for r in here)
@@ -139,17 +144,12 @@ def _of(results: Sequence[TestResult], wanted: str) -> Iterator[TestResult]:
     if len({r.id.partition("::")[0] for r in elsewhere}) == 1:
         yield from (replace(r, id=_renamed(r, wanted)) for r in elsewhere)
         return
-    broken = [r for r in results if r.outcome is Outcome.ERROR and r.id in places[:2]]
+    broken = [r for r in results if r.outcome is Outcome.ERROR and r.id in places(path)[:2]]
     yield from (replace(r, id=wanted) for r in broken[:1])
 
 
 def _names(result: TestResult) -> str:
-    return _plain(without_parameters(result.id).partition("::")[2])
-
-
-def _plain(names: str) -> str:
-    """Names of suites and test, however they are joined."""
-    return _BETWEEN.sub(" ", names).strip()
+    return plain_names(without_parameters(result.id).partition("::")[2])
 
 
 def _renamed(result: TestResult, wanted: str) -> str:
