@@ -637,7 +637,7 @@ class Project:
         """Adapters for the stages."""
         from vulcan.infrastructure.store.runs import FileKeptRuns
         from vulcan.infrastructure.testing.inspector import Inspector
-        from vulcan.infrastructure.testing.pytest_runner import PytestRunner
+        from vulcan.infrastructure.testing.runners import RecipeRunner
         from vulcan.infrastructure.testing.static import PythonChecks
 
         vulcan, settings = self._vulcan, self._vulcan.settings
@@ -653,7 +653,7 @@ class Project:
             source=self.source,
             forge=self.forge,
             sandbox=vulcan.sandbox,
-            runner=PytestRunner(*inside),
+            runner=RecipeRunner(*inside),
             inspector=Inspector(*inside),
             static=PythonChecks(*inside),
             runs=FileKeptRuns(settings.state_dir / "runs"),

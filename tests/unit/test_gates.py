@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from fakes.cases import GOOD, NEW, OLD, PROOF, REQUIREMENT, case, generation, result, run
 from vulcan.domain.baseline import Baseline, TestEstimate
 from vulcan.domain.evidence import Answer, CriterionProof, Finding, GateResult, Owner, Severity
-from vulcan.domain.gates import change, criteria, existing_tests, judge, red_green, static_checks
+from vulcan.domain.gates import (
+    change,
+    criteria,
+    existing_tests,
+    honest_tests,
+    judge,
+    red_green,
+    static_checks,
+)
 from vulcan.domain.gates.case import Gate
 from vulcan.domain.generation import ChangeKind, CodeArtifact
 from vulcan.domain.requirements import AcceptanceCriterion
@@ -328,6 +336,42 @@ def test_a_test_that_is_not_green_fails_the_gate_and_is_left_to_the_criteria() -
 
 def test_no_new_tests_prove_nothing() -> None:
     assert only(red_green.judge(case(red_green=()))).owner is Owner.TEST_AUTHOR
+
+
+@pytest.mark.parametrize("grade", list(RedGrade))
+def test_where_bodies_can_not_be_emptied_an_absent_name_is_red_enough_and_that_is_said(
+    grade: RedGrade,
+) -> None:
+    judged = red_green.judge(case(red_green=(replace(PROOF, grade=grade, unemptied="tap"),)))
+    assert judged.passed == (grade in (RedGrade.ASSERTION, RedGrade.ABSENT))
+    assert judged.detail.endswith("emptied bodies: not applicable to tests run as tap")
+
+
+@pytest.mark.parametrize(
+    ("named", "test", "may"),
+    [
+        ("calc/calc_test.go::TestAdd", "calc::TestAdd", True),
+        ("calc/calc_test.go::TestAdd", "calc::TestAdd/two", True),
+        ("calc/calc_test.go::TestAdd", "calc::TestAddMore", False),
+        ("calc/calc_test.go::TestAdd", "calc/calc_test.go", True),
+        ("test/a.test.js::add > adds", ".::add adds", True),
+        ("test/a.test.js::add > adds", "test/b.test.js::add > adds", False),
+        ("tests/test_a.py::test_a", "tests/test_a.py", False),
+        ("tests/test_a.py::test_a", "tests/test_a.py::test_b", False),
+    ],
+)
+def test_a_test_that_the_requirement_changes_has_several_names(named: str, test: str, *, may: bool) -> None:
+    requirement = replace(REQUIREMENT, changed_tests=(named,))
+    assert case(requirement=requirement).may_change(test) is may
+
+
+def test_test_files_of_other_languages_are_not_searched_and_that_is_said() -> None:
+    artifact = CodeArtifact("test/a.test.js", ChangeKind.ADDED, 3, 0)
+    judged = honest_tests.judge(case(testing=replace(GOOD.testing, artifacts=(artifact,))))
+    assert (judged.passed, judged.detail) == (
+        True,
+        "not applicable: only Python is read for it, not test/a.test.js",
+    )
 
 
 def test_the_detail_counts_the_grades() -> None:

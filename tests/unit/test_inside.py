@@ -15,8 +15,9 @@ import pytest
 from vulcan.application.ports import CommandResult, TestRequest, TestRunResult
 from vulcan.domain.testing import Outcome
 from vulcan.infrastructure.testing import inside
-from vulcan.infrastructure.testing.pytest_runner import MAX_REPORT, read_report
+from vulcan.infrastructure.testing.pytest_runner import read_report
 from vulcan.infrastructure.testing.results import LONGEST_RECORD, MOST_RECORDS, parse_report
+from vulcan.infrastructure.testing.single_use import MAX_REPORT
 
 INSIDE = Path(inside.__file__).parent
 
@@ -414,4 +415,9 @@ def test_the_programs_need_nothing_but_the_standard_library_and_pytest() -> None
         tree = ast.parse(program.read_text())
         names = {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
         names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
-        assert names <= sys.stdlib_module_names | {"pytest", "vulcan_report"}
+        assert names <= sys.stdlib_module_names | {
+            "pytest",
+            "vulcan_report",
+            "vulcan_common",
+            "django.test.utils",
+        }

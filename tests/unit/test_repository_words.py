@@ -40,6 +40,13 @@ from vulcan.domain.requirements import AcceptanceCriterion, Requirement
         "tests.py",
         "app/tests.py",
         "test.py",
+        "calc/calc_test.go",
+        "lib/words.test.js",
+        "lib/words.spec.ts",
+        "lib/words-test.mjs",
+        "lib/test-words.cjs",
+        "test.js",
+        "src/__tests__/words.tsx",
     ],
 )
 def test_paths_that_are_tests(path: str) -> None:
@@ -59,6 +66,11 @@ def test_paths_that_are_tests(path: str) -> None:
         "src/tests.txt",
         "conftest.txt",
         "protest/a.py",
+        "calc/test.go",
+        "lib/latest.js",
+        "lib/contest.test.json",
+        "lib/spec.js",
+        "lib/testing.ts",
     ],
 )
 def test_paths_that_are_the_product(path: str) -> None:

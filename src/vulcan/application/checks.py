@@ -33,11 +33,11 @@ class ProjectChecks:
     async def run(self, commit: str, base: str) -> tuple[bool, str, float]:
         """Whether the checks pass on `commit`, what they said, and seconds."""
         started = time.monotonic()
-        run = await self._tests(commit, base)
+        run, tests = await self._tests(commit, base)
         failed = {r.id: r for r in run.results if r.outcome in BAD}
         known = await self._known_failures(base) if failed and base and base != commit else set()
         fresh = [r for test, r in failed.items() if test not in known]
-        lines = [_headline(run)]
+        lines = [_headline(run, tests)]
         lines += [f"{r.id}: {r.outcome.value}\n{r.message}" for r in fresh[:SHOWN]]
         if known & set(failed):
             lines.append(f"{len(known & set(failed))} of these failed before the change already")
@@ -48,11 +48,12 @@ class ProjectChecks:
             lines.append(f"$ {command}\n{text}")
         return passed, "\n".join(lines), time.monotonic() - started
 
-    async def _tests(self, commit: str, base: str) -> TestRun:
+    async def _tests(self, commit: str, base: str) -> tuple[TestRun, str]:
         async with self._services.checkouts.clean(JOB, commit, base) as checkout:
-            return await self._beside_known(checkout, commit, base) or await suite_of(
-                self._services, checkout, commit
-            )
+            run = await self._beside_known(checkout, commit, base)
+            run = run or await suite_of(self._services, checkout, commit)
+            recipe = checkout.environment.recipe
+        return run, recipe.command or recipe.report.value
 
     async def _beside_known(self, checkout: Checkout, commit: str, base: str) -> TestRun | None:
         """The kept run of the existing tests on this change, and the test files that it adds; None without one."""
@@ -89,10 +90,10 @@ class ProjectChecks:
         return result.exit_code == 0, f"exit code {result.exit_code}\n{result.output}"
 
 
-def _headline(run: TestRun) -> str:
+def _headline(run: TestRun, command: str) -> str:
     counts = ", ".join(f"{n} {o.value}" for o, n in run.counts.items()) or "no tests"
     kept = "; existing tests as the evidence has run them on these files" if run.reused else ""
-    return f"$ pytest: {counts}{f' ({run.note})' if run.note else ''}{kept}"
+    return f"$ {command}: {counts}{f' ({run.note})' if run.note else ''}{kept}"
 
 
 def _only_adds(artifact: CodeArtifact) -> bool:

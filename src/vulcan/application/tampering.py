@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import tomllib
 from collections.abc import Collection, Iterator
@@ -18,13 +19,18 @@ from vulcan.domain.generation import ChangeKind
 GATE = "tampering"
 PYTEST_FILES = frozenset({"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"})
 INI_FILES = frozenset({"tox.ini", "setup.cfg"})
+RUNNER_FILES = re.compile(r"\.(?:mocharc|taprc|nycrc)(?:\..+)?$|(?:jest|vitest|vite|ava|karma)\.config\.\w+$")
+_CODE = re.compile(r"\.(?:py|go|[cm]?[jt]sx?)$")
+PACKAGE = "package.json"
+PACKAGE_KEYS = frozenset({"mocha", "jest", "vitest", "ava", "tap", "type"})
+"""What steers JavaScript's test runners there, beside the test scripts."""
 STARTUP = frozenset({"sitecustomize.py", "usercustomize.py"})
-SHADOWS = re.compile(
-    r"^(?:src/)?(?:pytest|_pytest|pluggy|vulcan_report|vulcan_pytest|vulcan_inspect)(?:\.py|/)"
-)
+SHADOWS = re.compile(r"^(?:src/)?(?:pytest|_pytest|pluggy|vulcan_\w+)(?:\.py|/)")
 AWARE = re.compile(
-    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|VULCAN_SETTINGS|vulcan_report|/opt/vulcan|pytest11"
+    r"PYTEST_CURRENT_TEST|PYTEST_VERSION|VULCAN_SETTINGS|vulcan_(?:common|report|unittest)|/opt/vulcan|pytest11"
     r"|['\"]_?pytest['\"]\s+(?:not\s+)?in\s+sys\.modules|sys\.modules\W+(?:get\W+)?_?pytest"
+    r"|NODE_TEST_CONTEXT|JEST_WORKER_ID|VITEST_WORKER_ID|npm_lifecycle_event|\btesting\.Testing\(|['\"]test\.v['\"]"
+    r"|/report/(?:printed|node\.jsonl|report\.jsonl)"
 )
 
 
@@ -34,10 +40,10 @@ def find_tampering(repository: Repository, base: str, head: str) -> tuple[Findin
     there = [a.path for a in changes if a.kind is not ChangeKind.DELETED]
     found = [
         _finding(
-            a.path, "changes how pytest runs, which the requirement does not ask for. Put that part back"
+            a.path, "changes how the tests run, which the requirement does not ask for. Put that part back"
         )
         for a in changes
-        if _pytest_settings(repository, base, a.path) != _pytest_settings(repository, head, a.path)
+        if _test_settings(repository, base, a.path) != _test_settings(repository, head, a.path)
     ]
     found += [
         _finding(path, "acts on every Python process or takes the place of a test tool. Name it otherwise")
@@ -59,7 +65,7 @@ def _takes_over(path: str) -> bool:
 
 def _aware(repository: Repository, base: str, head: str, paths: Collection[str]) -> Iterator[tuple[str, str]]:
     """Code that is added and asks whether it is being tested, in files that did not ask before."""
-    sources = [path for path in paths if path.endswith(".py")]
+    sources = [path for path in paths if _CODE.search(path)]
     if not sources:
         return
     for path, numbers in added_lines(repository.diff(base, head, sources)).items():
@@ -78,19 +84,29 @@ def _text(repository: Repository, commit: str, path: str) -> str:
     return (repository.content(commit, path) or b"").decode(errors="replace")
 
 
-def _pytest_settings(repository: Repository, commit: str, path: str) -> Any:
-    """What a file tells pytest; None for a file that tells it nothing."""
+def _test_settings(repository: Repository, commit: str, path: str) -> Any:
+    """What a file tells the runner of the tests; None for a file that tells it nothing."""
     name = PurePosixPath(path).name
-    if name not in PYTEST_FILES | INI_FILES | {"pyproject.toml"}:
+    whole = name in PYTEST_FILES or RUNNER_FILES.match(name) is not None
+    if not whole and name not in INI_FILES | {"pyproject.toml", PACKAGE}:
         return None
     content = repository.content(commit, path)
-    if content is None or name in PYTEST_FILES:
+    if content is None or whole:
         return content
     text = content.decode(errors="replace")
+    read = {"pyproject.toml": _toml_settings, PACKAGE: _package_settings}.get(name, _ini_settings)
     try:
-        return (_toml_settings(text) if name == "pyproject.toml" else _ini_settings(text)) or None
-    except (tomllib.TOMLDecodeError, configparser.Error, RecursionError):
+        return read(text) or None
+    except (ValueError, configparser.Error, RecursionError):
         return text
+
+
+def _package_settings(text: str) -> dict[str, Any]:
+    data = json.loads(text)
+    scripts = _below(data, ("scripts",))
+    tests = {k: v for k, v in scripts.items() if "test" in k} if isinstance(scripts, dict) else {}
+    found = {k: v for k, v in data.items() if k in PACKAGE_KEYS} if isinstance(data, dict) else {}
+    return found | ({"scripts": tests} if tests else {})
 
 
 def _toml_settings(text: str) -> dict[str, Any]:

@@ -17,6 +17,11 @@ class ReportForm(StrEnum):
     NODE = "node"
     EXIT_CODE = "exit-code"
 
+    @property
+    def is_python(self) -> bool:
+        """Whether Vulcan's own program runs the tests, which knows Python: stand-ins, lines that ran, emptied bodies."""
+        return self in (ReportForm.PYTEST, ReportForm.UNITTEST)
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 
 from vulcan.domain.generation import CodeArtifact
+
+ABSENT_NAME = "AbsentName"
+"""The exception of a test that failed since a name is absent, in languages that have no stand-ins for it."""
 
 
 class Outcome(StrEnum):
@@ -38,6 +43,27 @@ def without_parameters(node_id: str) -> str:
     """The node id of the test function that a parametrised test belongs to."""
     path, separator, names = node_id.partition("::")
     return path + separator + names.split("[", 1)[0]
+
+
+_BETWEEN = re.compile(r"\s*(?:::|>)\s*|\s+")
+
+
+def plain_names(names: str) -> str:
+    """The names of suites and test in an id, however they are joined."""
+    return _BETWEEN.sub(" ", names).strip()
+
+
+def places(path: str) -> tuple[str, str, str]:
+    """Where a run may say that a test of a file is: in the file, in its folder, or nowhere."""
+    return path, str(PurePosixPath(path).parent), "."
+
+
+def is_same_test(named: str, test: str) -> bool:
+    """Whether a test of a run is the one that is named by its file, or a part of it."""
+    path, _, names = named.partition("::")
+    place, _, ran = test.partition("::")
+    known, found = plain_names(names), plain_names(ran)
+    return bool(known) and place in places(path) and (found == known or found.startswith(f"{known}/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +131,17 @@ class TestRun:
 
 @dataclass(frozen=True, slots=True)
 class RedGreen:
-    """What a new test showed on the base and on the change."""
+    """What a new test showed on the base and on the change.
+
+    `unemptied` names the language of a change whose functions Vulcan can't empty: there an absent name is red enough.
+    """
 
     test: str
     grade: RedGrade
     red_reason: str
     green: bool
     kills_empty_body: bool | None = None
+    unemptied: str = ""
 
     @property
     def proves(self) -> bool:
@@ -120,7 +150,8 @@ class RedGreen:
         A strong red counts unless it was found to call nothing of the change and to pass without its bodies.
         """
         strong = self.grade is RedGrade.ASSERTION and self.kills_empty_body is not False
-        weak_but_sharp = self.grade is RedGrade.ABSENT and self.kills_empty_body is True
+        sharp = self.kills_empty_body is True or bool(self.unemptied)
+        weak_but_sharp = self.grade is RedGrade.ABSENT and sharp
         return self.green and (strong or weak_but_sharp)
 
 

@@ -22,7 +22,8 @@ class Briefing:
         answers: what the person answered to the analyst, in order.
         steering: what the person said while the job was under way, in order.
         rules: standing rules of the conversation that the job comes from.
-        tests: how the project's tests are started, and what they gave before any change; for analyst and coder.
+        tests: how the project's tests are started, and what they gave before any change; for analyst and coder; for the
+            test author how tests are run and named where pytest does not run them.
         diff: the change so far, for reviewers; empty elsewhere.
         interface: signatures and docstrings of what changed, for the test author.
     """

@@ -24,7 +24,8 @@ class TestRequest:
         measure: changed lines by path, for coverage.
         stub_absent: give names that the tests import but the code lacks a stand-in that raises when it is used.
         arguments: further arguments for the runner, from the settings.
-        empty_bodies: name of a commit's functions to run with emptied bodies, as `path::qualified.name`.
+        empty_bodies: functions of a commit to run with emptied bodies, as `path::qualified.name`; where it is not
+            Python that runs the tests, as `path::line`, the innermost function around that line.
         beside_all: collect the whole suite, and of it run `ids` only.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,11 +14,13 @@ from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
 from vulcan.application.services import Services
 from vulcan.application.suite import run_suite
 from vulcan.application.testpaths import is_test_path
+from vulcan.domain.environment import ReportForm
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import TestsRun
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import Job
 from vulcan.domain.testing import (
+    ABSENT_NAME,
     CodeTesting,
     Outcome,
     RedGrade,
@@ -27,10 +30,12 @@ from vulcan.domain.testing import (
     TestReport,
     TestResult,
     TestRun,
+    is_same_test,
     without_parameters,
 )
 
 ABSENT = "VulcanAbsent"
+_SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
 TIMED_OUT = "TestTimeoutError"
 ABSENT_EXCEPTIONS = frozenset({ABSENT, "ImportError", "ModuleNotFoundError", "AttributeError", "NameError"})
 ABSENT_PARAMETER = "unexpected keyword argument"
@@ -56,6 +61,8 @@ async def run_tests(services: Services, log: JobLog) -> None:
     if job.generation is None or job.testing is None:
         raise VulcanError("there are no tests to run")
     trees = _trees(services, job)
+    async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
+        environment, form = checkout.environment.digest, checkout.environment.recipe.report
     base_run, existing = await asyncio.gather(
         _base_run(services, log, trees), run_suite(services, log.id, trees.existing, trees.base)
     )
@@ -67,11 +74,9 @@ async def run_tests(services: Services, log: JobLog) -> None:
     changed = _changed_by_requirement(job, base_run, existing)
     request = replace(services.tests.request(), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
-        _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids)
+        _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids, form)
     )
-    red_green = await _red_green(services, log, trees, ids, new.run, red)
-    async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
-        environment = checkout.environment.digest
+    red_green = await _red_green(services, log, trees, ids, new.run, red, form)
     report = TestReport(
         base=base_run if job.baseline is None else TestRun((), base_run.exit_code),
         existing=existing,
@@ -154,7 +159,11 @@ def _changed_by_requirement(job: Job, base: TestRun, existing: TestRun) -> tuple
         for r in base.results
         if r.outcome is Outcome.PASSED and (r.id not in now or now[r.id].outcome is not Outcome.PASSED)
     ]
-    return tuple(n for n in dict.fromkeys(names) if n in allowed or n.split("::", 1)[0] in allowed)
+    return tuple(
+        n
+        for n in dict.fromkeys(names)
+        if n in allowed or n.split("::", 1)[0] in allowed or any(is_same_test(a, n) for a in allowed)
+    )
 
 
 def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesting:
@@ -164,12 +173,14 @@ def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTest
     return replace(testing, cases=testing.cases + extra)
 
 
-async def _red_run(services: Services, log: JobLog, trees: Trees, ids: Sequence[str]) -> TestRun:
+async def _red_run(
+    services: Services, log: JobLog, trees: Trees, ids: Sequence[str], form: ReportForm
+) -> TestRun:
     """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
     request = replace(services.tests.request(), ids=tuple(ids))
     red = (await _run(services, log, trees, trees.red, request)).run
     uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
-    if not uncollected:
+    if not uncollected or not form.is_python:
         return red
     again = (
         await _run(services, log, trees, trees.red, replace(request, ids=uncollected, stub_absent=True))
@@ -183,10 +194,18 @@ def _is_broken(results: Sequence[TestResult]) -> bool:
 
 
 async def _red_green(
-    services: Services, log: JobLog, trees: Trees, ids: Sequence[str], new: TestRun, red: TestRun
+    services: Services,
+    log: JobLog,
+    trees: Trees,
+    ids: Sequence[str],
+    new: TestRun,
+    red: TestRun,
+    form: ReportForm,
 ) -> tuple[RedGreen, ...]:
     entries = [_graded(test, red.of(test), green=new.passes(test)) for test in ids]
     absent = {e.test for e in entries if e.grade is RedGrade.ABSENT and e.green}
+    if not form.is_python:
+        return await _sharpened(services, log, trees, entries, form)
     aloof = {e.test for e in entries if e.grade is RedGrade.ASSERTION and e.green and _is_aloof(new, e.test)}
     if aloof and await _changes_values(services, log, trees):
         aloof = set()
@@ -200,6 +219,28 @@ async def _red_green(
         else e
         for e in entries
     )
+
+
+async def _sharpened(
+    services: Services, log: JobLog, trees: Trees, entries: Sequence[RedGreen], form: ReportForm
+) -> tuple[RedGreen, ...]:
+    """In other languages than Python: what tests that fail for an absent name alone say of emptied functions."""
+    absent = [e.test for e in entries if e.grade is RedGrade.ABSENT and e.green]
+    if not absent:
+        return tuple(entries)
+    lines = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
+    places = tuple(f"{path}::{n}" for path in lines if _SOURCE.search(path) for n in lines[path])
+    request = replace(services.tests.request(), ids=tuple(absent), empty_bodies=places)
+    emptied = (await _run(services, log, trees, trees.head, request)).run if places else None
+    return tuple(_sharp(e, emptied, form) if e.test in absent else e for e in entries)
+
+
+def _sharp(entry: RedGreen, emptied: TestRun | None, form: ReportForm) -> RedGreen:
+    """A test that can't be run on emptied functions, for whatever reason, says nothing about them."""
+    ended = emptied.of(entry.test) if emptied and not emptied.note else ()
+    if emptied is None or not ended or _is_broken(ended):
+        return replace(entry, unemptied=form.value)
+    return replace(entry, kills_empty_body=not emptied.passes(entry.test))
 
 
 def _is_aloof(new: TestRun, test: str) -> bool:
@@ -246,6 +287,8 @@ def _graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGree
 
 
 def _grade(result: TestResult) -> RedGrade:
+    if result.exception == ABSENT_NAME:
+        return RedGrade.ABSENT
     if result.outcome is Outcome.ERROR or result.exception == TIMED_OUT:
         return RedGrade.BROKEN
     if result.exception in (ABSENT, "SystemExit") or (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vulcan.application.briefing import briefing_for
+from vulcan.application.briefing import briefing_for, tests_of
 from vulcan.application.commits import request_of, requirement_of, test_artifacts, tests_commit
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.overview import overview
@@ -31,6 +31,7 @@ async def write_tests(services: Services, log: JobLog) -> None:
         requirement=requirement_of(job),
         findings=tuple(f for f in job.findings if f.owner is Owner.TEST_AUTHOR),
         interface=await _interface(services, log.id, generation),
+        tests=await _how(services, log.id, generation),
     )
     start = job.newest_commit
     async with services.checkouts.workspace(log.id, key, start, job.resume_tree) as opened:
@@ -45,6 +46,12 @@ async def write_tests(services: Services, log: JobLog) -> None:
     testing = CodeTesting(_cases(log, authored), artifacts, commit, job.round, authored.summary)
     secrets = find_secrets(repository.diff(code, commit), Owner.TEST_AUTHOR)
     log.append(TestsGenerated(testing, secrets + _rejected(log, testing)))
+
+
+async def _how(services: Services, job: str, generation: CodeGeneration) -> str:
+    base = generation.metadata.base
+    async with services.checkouts.clean(job, base, base) as checkout:
+        return tests_of(checkout.environment.recipe)
 
 
 def _generation(log: JobLog) -> CodeGeneration:
@@ -83,8 +90,8 @@ def _rejected(log: JobLog, testing: CodeTesting) -> tuple[Finding, ...]:
     """What can be said before any test is run."""
     if not testing.artifacts:
         text = (
-            "No test file was written. Write tests in files that pytest collects (tests/test_*.py or beside the "
-            "existing tests) and declare each of them with the criteria that it shows."
+            "No test file was written. Write tests in files that the project's test run collects (tests/test_*.py or "
+            "beside the existing tests) and declare each of them with the criteria that it shows."
         )
         return (Finding(GATE, Owner.TEST_AUTHOR, text),)
     tied = {criterion for case in testing.cases for criterion in case.criteria}

@@ -9,7 +9,7 @@ from vulcan.domain.baseline import Baseline
 from vulcan.domain.evidence import Finding, GateResult
 from vulcan.domain.generation import CodeGeneration
 from vulcan.domain.requirements import Requirement
-from vulcan.domain.testing import CodeTesting, TestReport, without_parameters
+from vulcan.domain.testing import CodeTesting, TestReport, is_same_test, without_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,15 @@ class Case:
         """Whether the requirement itself changes what an existing test expects (node id or its file)."""
         name = without_parameters(test)
         path = name.split("::", 1)[0]
-        return any(allowed in (name, path, test) for allowed in self.requirement.changed_tests)
+        return any(
+            allowed in (name, path, test) or is_same_test(allowed, name) or _is_file_of(allowed, test)
+            for allowed in self.requirement.changed_tests
+        )
+
+
+def _is_file_of(allowed: str, test: str) -> bool:
+    """Whether a file must change for a test in it: outside of Python it is not read what else in it changes."""
+    return "::" not in test and not test.endswith(".py") and allowed.startswith(f"{test}::")
 
 
 Gate = Callable[[Case], GateResult]

@@ -34,8 +34,8 @@ def judge(case: Case) -> GateResult:
 
 def _missing(test: str) -> Finding:
     text = (
-        f"{test} was declared but pytest collects no such test. Declare node ids as pytest prints them, "
-        "such as tests/test_x.py::TestClass::test_name, and check that the file imports."
+        f"{test} was declared but the test run has no such test. Declare tests as the run names them, such as "
+        "tests/test_x.py::TestClass::test_name for pytest, and check that the file can be loaded."
     )
     return Finding(NAME, Owner.TEST_AUTHOR, text, path=test)
 

@@ -15,6 +15,9 @@ def judge(case: Case) -> GateResult:
     detail = (
         f"{len(tricks)} places that could forge a result" if tricks else "nothing that could forge a result"
     )
+    paths = [a.path for a in case.testing.artifacts]
+    if paths and not tricks and not any(path.endswith(".py") for path in paths):
+        detail = f"not applicable: only Python is read for it, not {', '.join(paths)}"
     return GateResult(NAME, not tricks, detail, findings)
 
 

@@ -35,6 +35,8 @@ def judge(case: Case) -> GateResult:
     proving = [e for e in entries if e.proves]
     grades = ", ".join(f"{sum(e.grade is g for e in entries)} {g.value}" for g in RedGrade)
     detail = f"{len(proving)} of {len(entries)} new tests prove the change (grades: {grades})"
+    if unemptied := {e.unemptied for e in entries if e.unemptied}:
+        detail += f"; emptied bodies: not applicable to tests run as {', '.join(sorted(unemptied))}"
     if not entries:
         findings = (Finding(NAME, Owner.TEST_AUTHOR, "There are no new tests. Write them."),)
     return GateResult(NAME, len(proving) == len(entries) > 0, detail, findings)

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
-from tempfile import mkdtemp
 
 from vulcan.application.ports import (
     Box,
-    BoxSpec,
     CommandResult,
     Limits,
-    Mount,
     PreparedEnvironment,
     Sandbox,
     TestRequest,
     TestRunResult,
 )
-from vulcan.domain.testing import TestRun
-from vulcan.infrastructure.leftovers import owned
 from vulcan.infrastructure.testing.inspector import empty
 from vulcan.infrastructure.testing.results import parse_report
+from vulcan.infrastructure.testing.single_use import (
+    OUTPUT_SHOWN,
+    REPORT_TARGET,
+    TOO_LONG,
+    how_it_ended,
+    read_report_file,
+    report_folder,
+    test_box,
+    too_much,
+)
 from vulcan.infrastructure.testing.toolbox import TARGET, Toolbox
 
-REPORT_TARGET = "/report"
 REPORT_FILE = "report.jsonl"
-MAX_REPORT = 64 * 1024**2
 USAGE_ERROR = 4
-OUTPUT_SHOWN = 3_000
-TOO_LONG = "the test run took longer than"
 WITHOUT_OPTIONS = ("-o", "addopts=")
 """The project's own `addopts` may ask for plug-ins that are not there, or write where nothing may be written."""
 ELSEWHERE = {"COVERAGE_FILE": "/tmp/.coverage", "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/.hypothesis"}  # noqa: S108
@@ -63,31 +63,19 @@ class PytestRunner:
         request: TestRequest,
         more: tuple[str, ...],
     ) -> TestRunResult:
-        folder = Path(mkdtemp(prefix=f".{owned('report')}", dir=checkout.parent))
-        try:
-            folder.chmod(0o755)
-            self._sandbox.hand_over(folder)
-            async with self._sandbox.open(self._spec(checkout, environment, folder)) as box:
+        with report_folder(checkout, self._sandbox) as folder:
+            async with test_box(
+                self._sandbox, self._toolbox, self._limits, checkout, environment, folder
+            ) as box:
                 if request.empty_bodies:
                     await empty(box, request.empty_bodies)
                 result = await box.run(
                     self._argv(box, environment, request, more),
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
-                    environment={
-                        **{name: box.inside(path) for name, path in ELSEWHERE.items()},
-                        "VULCAN_SETTINGS": _settings(box, environment, request),
-                        "PYTHONPATH": "",
-                    },
+                    environment=python_variables(box, environment, request),
                 )
             return read_report(folder / REPORT_FILE, request, result)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _spec(self, checkout: Path, environment: PreparedEnvironment, folder: Path) -> BoxSpec:
-        mounts = (*environment.mounts, self._toolbox.mount(), Mount(folder, REPORT_TARGET, writable=True))
-        variables = dict(environment.environment)
-        return BoxSpec(checkout, True, mounts, variables, self._limits, overlay=True)
 
     def _argv(
         self, box: Box, environment: PreparedEnvironment, request: TestRequest, more: tuple[str, ...]
@@ -97,6 +85,15 @@ class PytestRunner:
         return [
             box.inside(environment.python), program, *FLAGS, *EVERY_TEST, *request.arguments, *more, *files
         ]  # fmt: skip
+
+
+def python_variables(box: Box, environment: PreparedEnvironment, request: TestRequest) -> dict[str, str]:
+    """What our programs for Python's test runners are told; the import path is put back by them."""
+    return {
+        **{name: box.inside(path) for name, path in ELSEWHERE.items()},
+        "VULCAN_SETTINGS": _settings(box, environment, request),
+        "PYTHONPATH": "",
+    }
 
 
 def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) -> str:
@@ -115,26 +112,16 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) 
     )
 
 
-def read_report(report: Path, request: TestRequest, result: CommandResult) -> TestRunResult:
+def read_report(
+    report: Path, request: TestRequest, result: CommandResult, program: str = "pytest"
+) -> TestRunResult:
     """What a run left, judged with how its command ended."""
-    text = ""
-    if report.is_file() and not report.is_symlink():
-        if report.stat().st_size > MAX_REPORT:
-            return _too_much(result)
-        text = report.read_text("utf-8", errors="replace")
-    note = ""
-    if result.timed_out:
-        note = f"{TOO_LONG} {request.timeout:.0f} s"
-    elif result.note:
-        note = result.note
-    elif not text:
-        note = f"pytest could not start (exit code {result.exit_code}):\n{result.output.strip()}"
-    elif result.exit_code == USAGE_ERROR:
+    text = read_report_file(report)
+    if text is None:
+        return too_much(result)
+    note = how_it_ended(request, result)
+    if not note and not text:
+        note = f"{program} could not start (exit code {result.exit_code}):\n{result.output.strip()}"
+    elif not note and program == "pytest" and result.exit_code == USAGE_ERROR:
         note = f"pytest refused to run:\n{result.output.strip()}"
     return parse_report(text, request.ids, result.exit_code, result.duration, note)
-
-
-def _too_much(result: CommandResult) -> TestRunResult:
-    """A report that is cut would hide whatever comes after the cut."""
-    note = f"the tests' report is longer than {MAX_REPORT // 1024**2} MiB"
-    return TestRunResult(TestRun((), result.exit_code, round(result.duration, 3), note))

@@ -14,7 +14,17 @@ from vulcan.application.ports import Mount
 from vulcan.domain.errors import VulcanError
 
 TARGET = "/opt/vulcan"
-INSIDE = ("vulcan_pytest.py", "vulcan_report.py", "vulcan_inspect.py", "vulcan_count.py")
+INSIDE = (
+    "vulcan_common.py",
+    "vulcan_count.py",
+    "vulcan_empty.cjs",
+    "vulcan_empty.go",
+    "vulcan_inspect.py",
+    "vulcan_node.mjs",
+    "vulcan_pytest.py",
+    "vulcan_report.py",
+    "vulcan_unittest.py",
+)
 
 
 class Toolbox:

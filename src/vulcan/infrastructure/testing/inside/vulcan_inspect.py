@@ -137,7 +137,9 @@ def support_altered(base, head, path):
 
 
 SOURCE_READERS = {"getsource", "getsourcelines", "getsourcefile", "findsource", "__code__", "co_code"}
-MACHINERY = re.compile(r"vulcan_(report|pytest|inspect)|VULCAN_SETTINGS|/opt/vulcan|report\.jsonl")
+MACHINERY = re.compile(
+    r"vulcan_(common|report|pytest|unittest|inspect)|VULCAN_SETTINGS|/opt/vulcan|report\.jsonl"
+)
 CONFIGURATION = {
     "pytest.ini",
     ".pytest.ini",
