@@ -96,6 +96,18 @@ def test_too_little_stops_before_any_model_is_asked_and_leaves_no_job(
     assert git(project, "for-each-ref", "refs/heads/vulcan") == ""
 
 
+def test_an_environment_that_can_not_be_made_stops_likewise(
+    cli: Cli, reachable: Path, recording: Recording
+) -> None:
+    pyproject = '[project]\nname = "calc"\nversion = "1"\nrequires-python = ">=3.99"\n'
+    project = make_repository(reachable / "future", CALC | {"pyproject.toml": pyproject})
+    out = cli(*order(project, recording(NOTHING)), code=2)
+    assert "no Python on this machine fits" in out
+    assert "uv python install" in out
+    assert cli("jobs") == ""
+
+
+
 def test_machines_read_it_from_the_last_event(cli: Cli, reachable: Path, recording: Recording) -> None:
     project = make_repository(reachable / "blind", CALC | WONT_START)
     out = cli(*order(project, recording(NOTHING), "--json"), code=2)

@@ -11,7 +11,7 @@ from conftest import git, make_repository
 from fakes.package_index import PackageIndex, sdist, wheel
 from vulcan.application.ports import Limits, TestRequest
 from vulcan.domain.environment import Recipe
-from vulcan.domain.errors import VulcanError
+from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.infrastructure.environment.added import listing, take_added
 from vulcan.infrastructure.environment.builder import UvEnvironments
 from vulcan.infrastructure.git import GitRepository
@@ -350,7 +350,7 @@ async def test_a_locks_versions_are_used(reachable, index, house):
 
 async def test_without_an_index_the_tools_can_not_be_had_and_that_is_said(reachable, index, house):
     house = House(house.root, UV_DEFAULT_INDEX=index.url)
-    with pytest.raises(VulcanError, match="tools that run tests can't be installed") as error:
+    with pytest.raises(EnvironmentUnavailable, match="tools that run tests can't be installed") as error:
         await house.prepared(make_repository(reachable / "calc", CALC))
     assert "index" in error.value.hint
 
@@ -359,7 +359,7 @@ async def test_a_python_that_is_not_there_is_named(reachable, house):
     files = CALC | {
         "pyproject.toml": PROJECT.replace('version = "1"\n', 'version = "1"\nrequires-python = ">=3.99"\n')
     }
-    with pytest.raises(VulcanError, match=r"3\.99"):
+    with pytest.raises(EnvironmentUnavailable, match=r"3\.99"):
         await house.prepared(make_repository(reachable / "calc", files))
 
 

@@ -12,6 +12,7 @@ VulcanError
 │   ├── ModelBusy         it asks to be left alone for a while
 │   └── ContextExceeded   the history is longer than the model can read
 ├── SandboxUnavailable    no sandbox that is strong enough can be had
+├── EnvironmentUnavailable  what runs the project's tests can't be installed
 ├── ToolError             a tool call failed; the text is for the model
 ├── EffectFailed          an outward effect was refused
 └── NotSent               traces or metrics could not be sent; the log still has them
@@ -115,6 +116,10 @@ class ContextExceeded(ModelUnavailable):
 
 class SandboxUnavailable(VulcanError):  # noqa: N818
     """No sandbox that is strong enough can be had on this machine."""
+
+
+class EnvironmentUnavailable(VulcanError):  # noqa: N818
+    """No environment can be made in which the project's tests could run."""
 
 
 class ToolError(VulcanError):

@@ -63,7 +63,7 @@ class EnvironmentBuilder(Protocol):
             newer_than: versions published after this date are left out where no lock pins them; empty: none is.
 
         Raises:
-            VulcanError: the tools that run the tests can't be had.
+            EnvironmentUnavailable: the tools that run the tests can't be had.
         """
 
     def reads(self, path: str) -> bool:

@@ -16,6 +16,7 @@ from vulcan.application.services import Services
 from vulcan.application.suite import note_environment, suite_of
 from vulcan.domain.baseline import Baseline, TestEstimate, exists, sight, too_little
 from vulcan.domain.environment import Recipe, ReportForm
+from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.domain.events import BaseTestsRun, Event, JobFinished, JobOutcome
 from vulcan.domain.testing import TestRun
 
@@ -60,6 +61,14 @@ MISSING_HINT = (
 
 async def prepare(services: Services, log: JobLog) -> None:
     """Build the environment, run the project's own tests on the base commit, and stop where too little is seen."""
+    try:
+        await _look_first(services, log)
+    except EnvironmentUnavailable as error:
+        log.append(JobFinished(JobOutcome.NOT_STARTED, error.message, error.hint))
+        services.checkouts.remove(log.id)
+
+
+async def _look_first(services: Services, log: JobLog) -> None:
     request = request_of(log.job)
     base = request.base_commit
     async with services.checkouts.clean(log.id, base, base) as checkout:

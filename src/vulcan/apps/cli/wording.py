@@ -65,7 +65,9 @@ def _base_tests(event: e.BaseTestsRun) -> str:
 
 
 def _finished(event: e.JobFinished) -> str:
-    if event.outcome is e.JobOutcome.NOT_STARTED:  # the line before has just said what is seen
+    if event.outcome is e.JobOutcome.NOT_STARTED and event.reason.startswith(
+        "sees "
+    ):  # as the line before has said
         return f"{event.outcome.value}: too little of the project's tests can be seen"
     return f"{event.outcome.value}: {one_line(event.reason, 300)}"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vulcan.application.ports import Limits, Mount, PreparedEnvironment, Sandbox
 from vulcan.domain.environment import Recipe
-from vulcan.domain.errors import VulcanError
+from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.infrastructure.environment.added import FILES, FOLDERS, Added, listing, take_added
 from vulcan.infrastructure.environment.building import ProjectBuilder
 from vulcan.infrastructure.environment.declared import Declared, fits, read_with_digest
@@ -131,7 +131,7 @@ class UvEnvironments:
         found = installed(self._environ, own)
         chosen = choose(found, recipe.python or declared.python, lambda v: fits(declared.requires_python, v))
         if chosen is None:
-            raise VulcanError(
+            raise EnvironmentUnavailable(
                 f"no Python on this machine fits the project's requires-python {declared.requires_python!r} "
                 f"(there are {', '.join(sorted({each.version for each in found}))})",
                 hint="Install one, such as: uv python install "
@@ -238,7 +238,7 @@ def is_plain_source(path: str) -> bool:
 
 def _must(trouble: str, what: str) -> None:
     if trouble:
-        raise VulcanError(
+        raise EnvironmentUnavailable(
             f"{what}: {trouble[-1000:]}",
             hint="Check that the package index can be reached (UV_DEFAULT_INDEX, HTTPS_PROXY), or name working "
             "versions under [tool.vulcan.tests] dependencies.",

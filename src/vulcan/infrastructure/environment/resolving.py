@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from vulcan.domain.errors import VulcanError
+from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.infrastructure.environment.declared import Declared
 from vulcan.infrastructure.environment.setup_box import SetupBox
 
@@ -57,7 +57,7 @@ class Resolver:
             base: what must be had in any case.
 
         Raises:
-            VulcanError: not even `base` can be had.
+            EnvironmentUnavailable: not even `base` can be had.
         """
         groups: dict[str, Sequence[str]] = {
             "required": self._declared.required,
@@ -77,7 +77,7 @@ class Resolver:
             )
             self._options = ()
         if trouble := await self._try(base):
-            raise VulcanError(
+            raise EnvironmentUnavailable(
                 f"the tools that run tests can't be installed: {trouble[-SHOWN:]}",
                 hint="Check that the package index can be reached (UV_DEFAULT_INDEX, HTTPS_PROXY).",
             )
