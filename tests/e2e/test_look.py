@@ -107,7 +107,6 @@ def test_an_environment_that_can_not_be_made_stops_likewise(
     assert cli("jobs") == ""
 
 
-
 def test_machines_read_it_from_the_last_event(cli: Cli, reachable: Path, recording: Recording) -> None:
     project = make_repository(reachable / "blind", CALC | WONT_START)
     out = cli(*order(project, recording(NOTHING), "--json"), code=2)

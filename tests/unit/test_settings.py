@@ -74,6 +74,15 @@ def test_defaults_are_those_of_the_code_and_the_shipped_file_names_each(load: Lo
     assert shipped == {key for key, _ in _leaves(Settings)} - {"state_dir"}
 
 
+def test_memory_of_a_box_is_a_share_of_the_machines(load: Load) -> None:
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    share = max(2 * 1024**3, whole // 4)
+    assert load().sandbox.limits.memory == share
+    assert load(user="[sandbox.limits]\nmemory = 5").sandbox.limits.memory == 5
+    again = load(user="[sandbox.limits]\nmemory = 5", environ={"VULCAN_SANDBOX_LIMITS_MEMORY": "machine"})
+    assert again.sandbox.limits.memory == share
+
+
 def flat(table: Mapping[str, object], prefix: str = "") -> list[str]:
     keys: list[str] = []
     for name, value in table.items():

@@ -23,6 +23,7 @@ from vulcan.application.ports import (
     TestRunner,
     VersionControl,
 )
+from vulcan.domain.testing import TestRun
 
 
 class Repository(VersionControl, History, Protocol):
@@ -34,13 +35,14 @@ class TestSettings:
     """How long tests may take, in seconds, and further arguments for the runner."""
 
     __test__ = False
-    timeout: float = 600.0
+    timeout: float = 1_800.0
     test_timeout: float = 60.0
     arguments: tuple[str, ...] = ()
 
-    def request(self) -> TestRequest:
-        """The whole suite."""
-        return TestRequest(timeout=self.timeout, test_timeout=self.test_timeout, arguments=self.arguments)
+    def request(self, base: TestRun | None = None) -> TestRequest:
+        """The whole suite; once the base's run is known a change may take three times as long, and a minute."""
+        longest = min(self.timeout, 3 * base.duration + 60) if base and base.duration else self.timeout
+        return TestRequest(timeout=longest, test_timeout=self.test_timeout, arguments=self.arguments)
 
 
 @dataclass(frozen=True, slots=True)

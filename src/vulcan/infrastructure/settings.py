@@ -38,6 +38,14 @@ from vulcan.infrastructure.recipe_settings import KEY, is_python, parse_recipes,
 _COMPUTED = {"computed": True}
 
 
+MEMORY, OF_MACHINE = "sandbox.limits.memory", "machine"
+
+
+def machine_memory() -> int:
+    """What a box may use of this machine's memory: a quarter, 2 GiB at least."""
+    return max(2 * 1024**3, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
+
+
 class SandboxMinimum(StrEnum):
     """The weakest sandbox that is accepted, weakest first."""
 
@@ -109,7 +117,7 @@ class SandboxSettings:
 
     minimum: SandboxMinimum = SandboxMinimum.LANDLOCK
     unsafe: bool = False
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=lambda: Limits(memory=machine_memory()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class TestSettings:
 
     __test__ = False
     arguments: tuple[str, ...] = ()
-    timeout: float = 600.0
+    timeout: float = 1_800.0
     test_timeout: float = 60.0
     dependencies: tuple[str, ...] = ()
 
@@ -462,6 +470,8 @@ DEFAULT = "default"
 def _parsed(where: str, key: str, given: object, *, text: bool = False) -> Any:
     """The value of a key; with `text` it may be given as text, as the environment does."""
     kind = _SCHEMA[key]
+    if key == MEMORY and given == OF_MACHINE:
+        return machine_memory()
     try:
         return _fit(kind, _read_text(kind, given) if text and isinstance(given, str) else given)
     except (TypeError, ValueError) as error:

@@ -23,10 +23,10 @@ class Limits:
     """Resource limits of one box: bytes, counts and seconds."""
 
     memory: int = 2 * 1024**3
-    processes: int = 256
+    processes: int = 1024
     file_size: int = 256 * 1024**2
     disk: int = 2 * 1024**3
-    cpu_seconds: int = 600
+    cpu_seconds: int = 3_600
     open_files: int = 1024
 
 

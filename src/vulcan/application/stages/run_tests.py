@@ -72,7 +72,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
     added = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
     measure = {path: added.get(path, ()) for path in trees.product_paths if path.endswith(".py")} | added
     changed = _changed_by_requirement(job, base_run, existing)
-    request = replace(services.tests.request(), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
+    request = replace(_request(services, log), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new, red = await asyncio.gather(
         _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids, form)
     )
@@ -114,6 +114,11 @@ def _trees(services: Services, job: Job) -> Trees:
             if not is_test_path(a.path)
         ),
     )
+
+
+def _request(services: Services, log: JobLog) -> TestRequest:
+    baseline = log.job.baseline
+    return services.tests.request(baseline.run if baseline else None)
 
 
 async def _run(
@@ -177,7 +182,7 @@ async def _red_run(
     services: Services, log: JobLog, trees: Trees, ids: Sequence[str], form: ReportForm
 ) -> TestRun:
     """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
-    request = replace(services.tests.request(), ids=tuple(ids))
+    request = replace(_request(services, log), ids=tuple(ids))
     red = (await _run(services, log, trees, trees.red, request)).run
     uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
     if not uncollected or not form.is_python:
@@ -230,7 +235,7 @@ async def _sharpened(
         return tuple(entries)
     lines = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
     places = tuple(f"{path}::{n}" for path in lines if _SOURCE.search(path) for n in lines[path])
-    request = replace(services.tests.request(), ids=tuple(absent), empty_bodies=places)
+    request = replace(_request(services, log), ids=tuple(absent), empty_bodies=places)
     emptied = (await _run(services, log, trees, trees.head, request)).run if places else None
     return tuple(_sharp(e, emptied, form) if e.test in absent else e for e in entries)
 
@@ -269,7 +274,7 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
         functions = await services.inspector.changed_functions(before.path, after.path, paths)
         if not functions:
             return None
-        request = replace(services.tests.request(), ids=tuple(tests), empty_bodies=functions)
+        request = replace(_request(services, log), ids=tuple(tests), empty_bodies=functions)
         run = (await services.runner.run(after.path, after.environment, request)).run
     return None if run.note else run
 
