@@ -187,7 +187,9 @@ class UvEnvironments:
         for name in ("venv", "work", "cache"):
             (partial / name).mkdir(mode=0o755)
         shared = self._root / "wheels"
-        shared.mkdir(mode=0o755, exist_ok=True)
+        if not shared.is_dir():
+            shared.mkdir(mode=0o755, exist_ok=True)
+            self._sandbox.hand_over(shared)
         return Ground(
             self._sandbox, self._tools, self._index, interpreter, self._limits, partial, shared, refused=[]
         )
@@ -224,9 +226,9 @@ def _finish(ground: Ground, notes: list[str], added: Added = NOTHING_ADDED) -> N
 _SOURCE = (".py", ".pyi", ".md", ".rst", ".js", ".mjs", ".ts", ".go")
 _BUILD_NAMES = re.compile(
     r"(?:^|/)(?:setup|conftest|build|hatch_build|pdm_build|versioneer|noxfile|tasks|_?custom_build|__?version__?|_?about)"
-    r"\.py$|^README|^CHANGE"
+    r"\.py$"
 )
-"""Python files that builds are known to run or read, and texts that become part of a package's description."""
+"""Python files that builds are known to run or read."""
 
 
 def is_plain_source(path: str) -> bool:

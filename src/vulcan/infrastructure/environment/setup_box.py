@@ -137,13 +137,14 @@ async def build_box(ground: Ground, source: Path) -> AsyncIterator[SetupBox]:
     cache = ground.folder / "cache"
     cache.mkdir(mode=0o755, exist_ok=True)
     network = ground.sandbox.name not in WITHOUT_NETWORK
+    ground.sandbox.hand_over(cache)
     async with _open(ground, source, cache, network=network) as box:
         yield box
 
 
 @asynccontextmanager
 async def _open(ground: Ground, workspace: Path, cache: Path, *, network: bool) -> AsyncIterator[SetupBox]:
-    for folder in (workspace, ground.venv, cache):
+    for folder in (workspace, ground.venv):
         ground.sandbox.hand_over(folder)
     mounts = (
         Mount(ground.venv, VENV, writable=True),
