@@ -327,6 +327,27 @@ async def test_setup_commands_run_in_the_box_and_what_they_make_is_shown(reachab
     assert [m.target for m in environment.mounts][1:] == ["/workspace/node_modules"]
 
 
+async def test_the_environment_of_a_part_is_used_where_settings_name_that_part(reachable, house):
+    recipe = Recipe(path="sub", setup=("echo 7 > made.txt",))
+    house = House(house.root, recipes=[recipe])
+    environment = await house.prepared(make_repository(reachable / "calc", CALC | {"sub/x.py": ""}))
+    assert environment.recipe.path == "sub"
+    assert (environment.generated / "sub" / "made.txt").read_text() == "7\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "read"),
+    [
+        ("calc.py", False), ("tests/conftest.py", False), ("README.md", False), ("pkg/sub/mod.pyi", False),
+        ("setup.py", True), ("pkg/_version.py", True), ("pkg/__about__.py", True), ("pyproject.toml", True),
+        ("uv.lock", True), ("src/fast.c", True), ("requirements-dev.txt", True), (".github/workflows/ci.py", True),
+        ("data.json", True),
+    ],
+)  # fmt: skip
+def test_only_a_change_of_what_builds_read_makes_a_new_environment(house, path, read):
+    assert house.environments.reads(path) is read
+
+
 async def test_tests_may_write_to_their_tree_and_the_next_run_sees_nothing_of_it(reachable, house):
     test = "from pathlib import Path\n\n\ndef test_it():\n    assert not Path('out').exists()\n    Path('out').mkdir()\n    Path('calc.py').write_text('')\n"
     repository = make_repository(reachable / "calc", CALC | {"tests/test_z.py": test})

@@ -102,7 +102,7 @@ class UvEnvironments:
 
     def _plan(self, checkout: Path, tree: str, newer_than: str) -> Plan:
         declared, digest_of = read_with_digest(checkout)
-        recipe = recipes(checkout, self._recipes)[0]
+        recipe = self._recipe(checkout)
         interpreter = self._interpreter(declared, recipe)
         builds = bool(declared.installable or declared.editable or recipe.setup)
         salt = (
@@ -123,6 +123,14 @@ class UvEnvironments:
             newer_than=newer_than,
             builds=builds,
         )
+
+    def _recipe(self, checkout: Path) -> Recipe:
+        """The root's recipe, or the first that settings name where they name none for the root."""
+        found = recipes(checkout, self._recipes)
+        named = [recipe.path for recipe in self._recipes]
+        if not named or "." in named:
+            return found[0]
+        return next(recipe for recipe in found if recipe.path == named[0])
 
     def _interpreter(self, declared: Declared, recipe: Recipe) -> Interpreter:
         own = self._root / "pythons"
@@ -145,7 +153,15 @@ class UvEnvironments:
         resolution = await self._install_wheels(ground, plan)
         shutil.copyfile(partial / "work" / PINS, partial / PINS)
         builder = await self._build_sources(ground, partial / "work", resolution)
-        _finish(ground, [*plan.declared.notes, *resolution.notes, *builder.notes])
+        _finish(ground, [*self._unused(), *plan.declared.notes, *resolution.notes, *builder.notes])
+
+    def _unused(self) -> list[str]:
+        paths = dict.fromkeys(recipe.path for recipe in self._recipes)
+        if len(paths) < 2:  # noqa: PLR2004 - one is used
+            return []
+        return [
+            f"of the environments {', '.join(paths)} one is used in a job; a change to another part is not seen"
+        ]
 
     async def _install_wheels(self, ground: Ground, plan: Plan) -> Resolution:
         """Resolve and install what has wheels, in a box that runs no code of any package."""
@@ -225,7 +241,7 @@ def _finish(ground: Ground, notes: list[str], added: Added = NOTHING_ADDED) -> N
 
 _SOURCE = (".py", ".pyi", ".md", ".rst", ".js", ".mjs", ".ts", ".go")
 _BUILD_NAMES = re.compile(
-    r"(?:^|/)(?:setup|conftest|build|hatch_build|pdm_build|versioneer|noxfile|tasks|_?custom_build|__?version__?|_?about)"
+    r"(?:^|/)(?:setup|build|hatch_build|pdm_build|versioneer|noxfile|tasks|_?custom_build|__?version__?|_?about)"
     r"\.py$"
 )
 """Python files that builds are known to run or read."""
