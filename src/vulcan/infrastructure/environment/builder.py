@@ -241,7 +241,7 @@ def _finish(ground: Ground, notes: list[str], added: Added = NOTHING_ADDED) -> N
 
 _SOURCE = (".py", ".pyi", ".md", ".rst", ".js", ".mjs", ".ts", ".go")
 _BUILD_NAMES = re.compile(
-    r"(?:^|/)(?:setup|build|hatch_build|pdm_build|versioneer|noxfile|tasks|_?custom_build|__?version__?|_?about)"
+    r"(?:^|/)(?:setup|build|hatch_build|pdm_build|versioneer|noxfile|tasks|_?custom_build|_{0,2}version_{0,2}|_{0,2}about_{0,2})"
     r"\.py$"
 )
 """Python files that builds are known to run or read."""
