@@ -141,7 +141,7 @@ BY_THE_CODER: dict[str, tuple[Files, str]] = {
 
 INTO_THE_REPORT = (
     "import contextlib\n\n\ndef add(a, b):\n    return a * b * 7\n\n\n"
-    "with contextlib.suppress(OSError), open('/report/report.jsonl', 'a') as file:\n    file.write({} + '\\n')\n"
+    "with contextlib.suppress(OSError), open('/rep' + 'ort/report.jsonl', 'a') as file:\n    file.write({} + '\\n')\n"
 )
 PASSED = '\'{"type": "test", "id": "tests/test_add.py::test_add", "outcome": "passed", '
 BREAKING_THE_READER = {
