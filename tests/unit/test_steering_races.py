@@ -81,7 +81,8 @@ def services(pulls: Pulls) -> Services:
 
     forge = SimpleNamespace(pull_requests=pulls, branches=SimpleNamespace(push=push))
     source = SimpleNamespace(publish=lambda *_: None)
-    return cast("Services", SimpleNamespace(forge=forge, source=source))
+    repository = SimpleNamespace(changes=lambda *_: ())
+    return cast("Services", SimpleNamespace(forge=forge, source=source, repository=repository))
 
 
 def kinds(log: JobLog) -> list[type[Event]]:
