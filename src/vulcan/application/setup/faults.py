@@ -1,0 +1,159 @@
+"""Faults planted in the product on purpose: tests that are really run turn red."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from vulcan.application.ports import Checkout, TestRequest
+from vulcan.application.services import Services
+from vulcan.application.stages.prepare import SOURCES
+from vulcan.application.testpaths import is_test_path
+from vulcan.domain.environment import ReportForm
+from vulcan.domain.proving import Fault, passing
+from vulcan.domain.testing import Outcome, TestRun
+
+MOST_FUNCTIONS, MOST_OF_ONE_FILE, MOST_FILES = 6, 2, 4
+TESTS_OF_ONE = 5
+MOST_TESTS, MOST_PATHS = 200, 60_000
+"""Test files that are read, and characters of paths that are asked about at once."""
+READ_TESTS, READ_CHARACTERS = 100, 100_000
+PYTHON = frozenset({ReportForm.PYTEST, ReportForm.UNITTEST})
+"""Forms whose runs Vulcan's own program starts: it can empty a function there."""
+KEY = "fault"
+TOO_LONG = "took longer than"
+_TEST = re.compile(
+    r"(?:^|/)(?:tests?|__tests__|specs?|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)test[._-]"
+)
+_ENTRY = frozenset({"index", "main", "lib", "mod"})
+
+
+async def planted(
+    services: Services, checkout: Checkout, job: str, commit: str, stable: Collection[str]
+) -> AsyncIterator[Fault]:
+    """Plant one fault after the other, each alone, and say which of the stable tests don't pass with it.
+
+    In Python a function is emptied that tests call; elsewhere a file of the product that tests name.
+
+    Args:
+        services: of the ground on which the recipe was built.
+        checkout: clean files of `commit` with the environment to run in.
+        commit: what the faults are planted in.
+        job: whose directories hold altered files meanwhile.
+        stable: tests that passed in every run so far.
+    """
+    if checkout.environment.recipe.report in PYTHON:
+        async for fault in _emptied_functions(services, checkout, commit, stable):
+            yield fault
+    else:
+        async for fault in _emptied_files(services, job, commit, stable):
+            yield fault
+
+
+async def _emptied_functions(
+    services: Services, checkout: Checkout, commit: str, stable: Collection[str]
+) -> AsyncIterator[Fault]:
+    tests = sorted({test.partition("::")[0] for test in stable})
+    product = _product(services.repository.files(commit), tests, (".py",))
+    found = await services.inspector.called(checkout.path, tests[:MOST_TESTS], _nearest(product, tests))
+    for function, by in _spread(found):
+        request = replace(services.tests.request(), ids=by[:TESTS_OF_ONE], empty_bodies=(function,))
+        run = await _run(services, checkout, request)
+        yield Fault(f"{function} emptied", () if run.note else _red(run, stable))
+
+
+def _red(run: TestRun, stable: Collection[str]) -> tuple[str, ...]:
+    """Stable tests that fail in a run of some of them."""
+    bad = {r.id for r in run.results if r.outcome in (Outcome.FAILED, Outcome.ERROR)}
+    return tuple(sorted(bad & set(stable)))
+
+
+def _spread(found: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The likeliest functions, not all of them of one file."""
+    of_file: Counter[str] = Counter()
+    for function, tests in found:
+        path = function.partition("::")[0]
+        of_file[path] += 1
+        if of_file[path] <= MOST_OF_ONE_FILE and of_file.total() <= MOST_FUNCTIONS * MOST_OF_ONE_FILE:
+            yield function, tests
+
+
+def _product(files: Iterable[str], tests: Collection[str], suffixes: Collection[str]) -> list[str]:
+    known = set(tests)
+    return [
+        path
+        for path in files
+        if PurePosixPath(path).suffix in suffixes
+        and path not in known
+        and not is_test_path(path)
+        and not _TEST.search(path)
+    ]
+
+
+def _nearest(product: Iterable[str], tests: Iterable[str]) -> list[str]:
+    """Those files first whose names stand in names of tests, as many as can be asked about at once."""
+    named = " ".join(PurePosixPath(test).stem for test in tests)
+    ordered = sorted(product, key=lambda path: (PurePosixPath(path).stem not in named, path.count("/"), path))
+    room, kept = MOST_PATHS, []
+    for path in ordered:
+        room -= len(path) + 4
+        if room < 0:
+            break
+        kept.append(path)
+    return kept
+
+
+# -------------------------------------------------------------------------------------- other languages
+
+
+async def _emptied_files(
+    services: Services, job: str, commit: str, stable: Collection[str]
+) -> AsyncIterator[Fault]:
+    for path in _named_by_tests(services, commit, stable)[:MOST_FILES]:
+        tree = await _with_emptied(services, job, commit, path)
+        async with services.checkouts.clean(job, tree, commit) as checkout:
+            run = await _run(services, checkout, services.tests.request())
+        red = () if TOO_LONG in run.note else tuple(sorted(set(stable) - passing(run)))
+        yield Fault(f"{path} emptied", red)
+
+
+async def _with_emptied(services: Services, job: str, commit: str, path: str) -> str:
+    """The tree of a commit in which a file holds nothing but what names its package."""
+    key = f"{KEY} {path}"
+    async with services.checkouts.workspace(job, key, commit, "") as opened:
+        content = opened.files.read(path)
+        package = re.search(rb"^\s*package\s+[\w.]+;?\s*$", content, re.MULTILINE)
+        opened.files.write(path, (package[0].strip() if package else b"") + b"\n")
+        return opened.snapshot()
+
+
+def _named_by_tests(services: Services, commit: str, stable: Collection[str]) -> list[str]:
+    """Source files by how many test files name them, or lie beside them where a folder is a package."""
+    files = services.repository.files(commit)
+    shown = {test.partition("::")[0] for test in stable}
+    tests = [path for path in files if path in shown or is_test_path(path) or _TEST.search(path)]
+    tests = [path for path in tests if PurePosixPath(path).suffix in {*SOURCES, ".py", ".mjs", ".cjs"}]
+    texts = _texts(services, commit, tests[:READ_TESTS])
+    beside = Counter(str(PurePosixPath(path).parent) for path in tests)
+    product = _product(files, shown, {*SOURCES, ".py", ".mjs", ".cjs"})
+    scores = {path: _score(path, texts, beside) for path in product}
+    return sorted(filter(scores.__getitem__, scores), key=lambda path: (-scores[path], path.count("/"), path))
+
+
+def _score(path: str, texts: Sequence[str], beside: Counter[str]) -> int:
+    pure = PurePosixPath(path)
+    word = re.compile(rf"(?<![\w-]){re.escape(pure.stem)}(?![\w-])")
+    named = sum(word.search(text) is not None for text in texts)
+    return named + beside[str(pure.parent)] + (pure.stem in _ENTRY)
+
+
+def _texts(services: Services, commit: str, paths: Iterable[str]) -> list[str]:
+    contents = (services.repository.content(commit, path) or b"" for path in paths)
+    return [content[:READ_CHARACTERS].decode(errors="replace") for content in contents]
+
+
+async def _run(services: Services, checkout: Checkout, request: TestRequest) -> TestRun:
+    return (await services.runner.run(checkout.path, checkout.environment, request)).run
