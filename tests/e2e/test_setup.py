@@ -168,3 +168,25 @@ def test_ctrl_c_leaves_nothing_of_the_trials(home: Path, reachable: Path) -> Non
     assert running.returncode == 130, said
     assert "nothing of the trials is left" in said
     assert list((home / "setup").iterdir()) == []
+
+
+def test_a_setup_that_was_cut_off_goes_on_with_the_answers_it_has_and_ends_at_its_limit(
+    cli: Cli, reachable: Path, recording: Recording, index: PackageIndex
+) -> None:
+    project = make_repository(reachable / "needy", NEEDY)
+    order = ("setup", "--repo", str(project), "--model")
+    cut = cli(*order, recording((TRIED,)), code=1, UV_INDEX=index.url)
+    assert "it goes on where it stopped" in cut
+    assert "spent: 1 model calls" in cut
+    over = cli(*order, recording((SUBMITTED,)), "--max-calls", "1", code=5, UV_INDEX=index.url)
+    assert "calls: 1 model calls used of 1 model calls" in over
+    assert "try: " not in over
+    done = cli(*order, recording((SUBMITTED,)), UV_INDEX=index.url)
+    assert "spent: 2 model calls" in done
+    assert "proven: 2 tests" in done
+
+
+def test_a_recipe_with_a_step_that_fails_is_refused_even_if_tests_pass(cli: Cli, project: Path) -> None:
+    out = cli("setup", "--repo", str(project), "--setup", "make wheels-of-nothing", code=3)
+    assert "not proven: a command fails: setup: make wheels-of-nothing" in out
+    assert "Nothing was written" in out

@@ -52,6 +52,7 @@ def test_two_builds_with_the_same_passes_and_a_noticed_fault_are_a_proof() -> No
         (replace(GOOD, estimate=TestEstimate(21)), "sees 10 of about 21 tests"),
         (replace(GOOD, second=None), "it was built once only"),
         (replace(GOOD, second=run(*without(2))), "only 8 of 10 tests pass in both builds"),
+        (replace(GOOD, broken=("setup: make x: no",)), "a command fails: setup: make x: no"),
         (replace(GOOD, faults=()), "no place was found where a fault could be planted"),
         (replace(GOOD, faults=GOOD.faults[:1]), "although a fault was planted: calc.py::idle emptied"),
     ],

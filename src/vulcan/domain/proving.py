@@ -29,12 +29,14 @@ class Trials:
         first: the whole suite, offline, on a build from scratch.
         second: the same on another build; None where the first showed too little already.
         faults: what was planted on the second build, in this order, until tests turned red.
+        broken: setup commands that failed, with what they said.
     """
 
     first: TestRun
     estimate: TestEstimate
     second: TestRun | None = None
     faults: tuple[Fault, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
     def stable(self) -> frozenset[str]:
@@ -50,7 +52,7 @@ class Trials:
     def lost(self) -> bool:
         """Whether no further trial can prove the recipe."""
         runs = [self.first, self.second] if self.second else [self.first]
-        return any(_trouble(run, self.estimate) for run in runs) or bool(self._flaky())
+        return bool(self.broken or self._flaky()) or any(_trouble(run, self.estimate) for run in runs)
 
     @property
     def proven(self) -> bool:
@@ -60,6 +62,8 @@ class Trials:
     @property
     def objections(self) -> tuple[str, ...]:
         """Why the recipe does not count, in the order in which it shows; none if it does."""
+        if self.broken:
+            return tuple(f"a command fails: {each}" for each in self.broken)
         for which, run in (("first", self.first), ("second", self.second)):
             if run is not None and (trouble := _trouble(run, self.estimate)):
                 return (f"the {which} build from scratch {trouble}",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -24,6 +24,7 @@ READ_TESTS, READ_CHARACTERS = 100, 100_000
 PYTHON = frozenset({ReportForm.PYTEST, ReportForm.UNITTEST})
 """Forms whose runs Vulcan's own program starts: it can empty a function there."""
 KEY = "fault"
+RedIn = Callable[[TestRun, Collection[str]], set[str]]
 TOO_LONG = "took longer than"
 _TEST = re.compile(
     r"(?:^|/)(?:tests?|__tests__|specs?|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)test[._-]"
@@ -61,14 +62,30 @@ async def _emptied_functions(
     found = await services.inspector.called(checkout.path, tests[:MOST_TESTS], _nearest(product, tests))
     for function, by in _spread(found):
         request = replace(services.tests.request(), ids=by[:TESTS_OF_ONE], empty_bodies=(function,))
-        run = await _run(services, checkout, request)
-        yield Fault(f"{function} emptied", () if run.note else _red(run, stable))
+        yield Fault(f"{function} emptied", await _red(services, checkout, request, stable, _failing))
 
 
-def _red(run: TestRun, stable: Collection[str]) -> tuple[str, ...]:
-    """Stable tests that fail in a run of some of them."""
+async def _red(
+    services: Services, checkout: Checkout, request: TestRequest, stable: Collection[str], red_in: RedIn
+) -> tuple[str, ...]:
+    """Stable tests that are red with the fault, in two runs: once may be chance."""
+    red = set(stable)
+    for _ in range(2):
+        red &= red_in((await services.runner.run(checkout.path, checkout.environment, request)).run, red)
+        if not red:
+            break
+    return tuple(sorted(red))
+
+
+def _failing(run: TestRun, stable: Collection[str]) -> set[str]:
+    """Stable tests that fail in a run of some of them; a run that does not start shows nothing."""
     bad = {r.id for r in run.results if r.outcome in (Outcome.FAILED, Outcome.ERROR)}
-    return tuple(sorted(bad & set(stable)))
+    return set() if run.note else bad & set(stable)
+
+
+def _not_passing(run: TestRun, stable: Collection[str]) -> set[str]:
+    """Stable tests that don't pass in a run of all of them; it may well not start."""
+    return set() if TOO_LONG in run.note else set(stable) - passing(run)
 
 
 def _spread(found: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -115,8 +132,7 @@ async def _emptied_files(
     for path in _named_by_tests(services, commit, stable)[:MOST_FILES]:
         tree = await _with_emptied(services, job, commit, path)
         async with services.checkouts.clean(job, tree, commit) as checkout:
-            run = await _run(services, checkout, services.tests.request())
-        red = () if TOO_LONG in run.note else tuple(sorted(set(stable) - passing(run)))
+            red = await _red(services, checkout, services.tests.request(), stable, _not_passing)
         yield Fault(f"{path} emptied", red)
 
 
@@ -153,7 +169,3 @@ def _score(path: str, texts: Sequence[str], beside: Counter[str]) -> int:
 def _texts(services: Services, commit: str, paths: Iterable[str]) -> list[str]:
     contents = (services.repository.content(commit, path) or b"" for path in paths)
     return [content[:READ_CHARACTERS].decode(errors="replace") for content in contents]
-
-
-async def _run(services: Services, checkout: Checkout, request: TestRequest) -> TestRun:
-    return (await services.runner.run(checkout.path, checkout.environment, request)).run

@@ -12,7 +12,7 @@ from vulcan.application.ports import BlobStore, EnvironmentEngineer, EventStore,
 from vulcan.application.requests import new_job_id
 from vulcan.application.setup.proof import JOB, Grounds, Proven, Tell, prove
 from vulcan.application.spending import usage_in_words
-from vulcan.application.stages.prepare import seen_in
+from vulcan.application.stages.prepare import TIMEOUT_HINT, seen_in
 from vulcan.domain.baseline import Baseline, sight
 from vulcan.domain.budget import Budget
 from vulcan.domain.environment import Recipe
@@ -82,16 +82,17 @@ class Finder:
         """The recipe with its proof, or the last one that was tried and what speaks against it.
 
         Raises:
-            UserError: too little is seen and there is no engineer to find out why.
+            UserError: too little is seen, and there is no engineer to find out why, or time is what is missing.
             BudgetExceeded: a limit is used up before a recipe is proven.
         """
         seen = await self.look(self.standing)
         self.tell("look", seen.baseline.blind or sight(seen.baseline.run, seen.baseline.estimate))
         if not seen.baseline.blind:
             return await prove(self.grounds, self.standing, self.commit, self.tell)
-        if engineering is None:
+        if engineering is None or seen.baseline.hint == TIMEOUT_HINT:
             notes = [f"note: {' '.join(note.split())[:300]}" for note in seen.notes[:3]]
-            raise UserError(f"Vulcan {seen.baseline.blind}", hint="\n".join([*notes, NO_MODEL_HINT]))
+            helps = TIMEOUT_HINT if seen.baseline.hint == TIMEOUT_HINT else NO_MODEL_HINT
+            raise UserError(f"Vulcan {seen.baseline.blind}", hint="\n".join([*notes, helps]))
         log = engineering.log()
         try:
             found = await self._engineered(engineering, log, seen)

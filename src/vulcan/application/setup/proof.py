@@ -18,6 +18,7 @@ from vulcan.domain.testing import TestRun
 
 JOB = "setup"
 NAMED = 3
+SHOWN = 400
 Tell = Callable[[str, str], None]
 """Takes a kind of step and a line about it."""
 
@@ -55,8 +56,8 @@ async def prove(grounds: Grounds, recipe: Recipe, commit: str, tell: Tell) -> Pr
     """Build a recipe twice from scratch and plant faults; the trials end as soon as they can't prove it any more."""
     async with _built(grounds, recipe, commit) as (services, checkout):
         estimate = await estimate_of(services, checkout)
-        trials = Trials(await _suite(services, checkout), estimate)
         used = checkout.environment
+        trials = Trials(await _suite(services, checkout), estimate, broken=_broken(used))
     tell("proof", f"first build from scratch {sight(trials.first, estimate)}")
     if trials.lost:
         return Proven(used.recipe, trials)
@@ -75,6 +76,10 @@ async def _built(grounds: Grounds, recipe: Recipe, commit: str) -> AsyncIterator
         services.checkouts.clean(JOB, commit, commit) as checkout,
     ):
         yield services, checkout
+
+
+def _broken(used: PreparedEnvironment) -> tuple[str, ...]:
+    return tuple(" ".join(note.split())[-SHOWN:] for note in used.notes if note.startswith("setup: "))
 
 
 async def _suite(services: Services, checkout: Checkout) -> TestRun:

@@ -15,14 +15,16 @@ from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, per
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain.environment import Recipe, ReportForm
-from vulcan.domain.errors import BudgetExceeded, UserError
+from vulcan.domain.errors import BudgetExceeded, ModelUnavailable, UserError
 
 if TYPE_CHECKING:
     from vulcan.application.setup.proof import Proven
     from vulcan.bootstrap import Vulcan
 
+AGAIN = "Check the model's name, its key and the service, then run vulcan setup again: it goes on where it stopped."
 FORMS = ", ".join(form.value for form in ReportForm)
 SHOWN = 10
+NOT_PROVEN_HINT = "Nothing was written. Mend what is named, name what is missing (--setup, --command, --report), or use a stronger model."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def _outcome(proven: Proven) -> list[str]:
         )
     else:
         lines += [f"not proven: {objection}" for objection in trials.objections]
+        lines.append(NOT_PROVEN_HINT)
     return lines
 
 
@@ -125,8 +128,12 @@ def _run(vulcan: Vulcan, root: Path, commit: str, named: Recipe | None, tell: Te
         tell("stop", error.message)
         say(error.hint)
         return ExitCode.OVER_BUDGET
+    except ModelUnavailable as error:
+        raise ModelUnavailable(error.message, hint=AGAIN) from error
     except KeyboardInterrupt:
-        say("stopped; nothing of the trials is left. Answers of the model are kept for the next vulcan setup")
+        say(
+            "stopped; nothing of the trials is left. What the model has answered is kept for the next vulcan setup"
+        )
         return ExitCode.PAUSED
     toml = vulcan.recipe_toml(proven.recipe) if proven.counts else ""
     written = vulcan.write_recipe(root, proven.recipe) if write and proven.counts else ""
