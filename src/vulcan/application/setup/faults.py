@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -25,15 +26,22 @@ PYTHON = frozenset({ReportForm.PYTEST, ReportForm.UNITTEST})
 """Forms whose runs Vulcan's own program starts: it can empty a function there."""
 KEY = "fault"
 RedIn = Callable[[TestRun, Collection[str]], set[str]]
+LANGUAGES = frozenset({*SOURCES, ".py", ".mjs", ".cjs"})
+SHORTEST, TIMES = 60.0, 3
+"""Seconds that a run with a fault may take, or so many times what it takes without."""
 TOO_LONG = "took longer than"
 _TEST = re.compile(
     r"(?:^|/)(?:tests?|__tests__|specs?|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)test[._-]"
 )
+_ASIDE = re.compile(
+    r"(?:^|/)(?:examples?|docs?|benchmarks?|scripts?|tools|vendor|third_party|node_modules|dist|build)/"
+)
+_RELATIVE = re.compile(r"""["'`](\.\.?(?:/[\w./@-]*)?)["'`]""")
 _ENTRY = frozenset({"index", "main", "lib", "mod"})
 
 
 async def planted(
-    services: Services, checkout: Checkout, job: str, commit: str, stable: Collection[str]
+    services: Services, checkout: Checkout, job: str, commit: str, stable: Collection[str], seconds: float
 ) -> AsyncIterator[Fault]:
     """Plant one fault after the other, each alone, and say which of the stable tests don't pass with it.
 
@@ -45,24 +53,27 @@ async def planted(
         commit: what the faults are planted in.
         job: whose directories hold altered files meanwhile.
         stable: tests that passed in every run so far.
+        seconds: what a whole run takes.
     """
+    request = services.tests.request()
+    request = replace(request, timeout=min(request.timeout, max(SHORTEST, TIMES * seconds)))
     if checkout.environment.recipe.report in PYTHON:
-        async for fault in _emptied_functions(services, checkout, commit, stable):
+        async for fault in _emptied_functions(services, checkout, commit, stable, request):
             yield fault
     else:
-        async for fault in _emptied_files(services, job, commit, stable):
+        async for fault in _emptied_files(services, job, commit, stable, request):
             yield fault
 
 
 async def _emptied_functions(
-    services: Services, checkout: Checkout, commit: str, stable: Collection[str]
+    services: Services, checkout: Checkout, commit: str, stable: Collection[str], request: TestRequest
 ) -> AsyncIterator[Fault]:
     tests = sorted({test.partition("::")[0] for test in stable})
     product = _product(services.repository.files(commit), tests, (".py",))
     found = await services.inspector.called(checkout.path, tests[:MOST_TESTS], _nearest(product, tests))
     for function, by in _spread(found):
-        request = replace(services.tests.request(), ids=by[:TESTS_OF_ONE], empty_bodies=(function,))
-        yield Fault(f"{function} emptied", await _red(services, checkout, request, stable, _failing))
+        asked = replace(request, ids=by[:TESTS_OF_ONE], empty_bodies=(function,))
+        yield Fault(f"{function} emptied", await _red(services, checkout, asked, stable, _failing))
 
 
 async def _red(
@@ -107,6 +118,7 @@ def _product(files: Iterable[str], tests: Collection[str], suffixes: Collection[
         and path not in known
         and not is_test_path(path)
         and not _TEST.search(path)
+        and not _ASIDE.search(path)
     ]
 
 
@@ -127,12 +139,12 @@ def _nearest(product: Iterable[str], tests: Iterable[str]) -> list[str]:
 
 
 async def _emptied_files(
-    services: Services, job: str, commit: str, stable: Collection[str]
+    services: Services, job: str, commit: str, stable: Collection[str], request: TestRequest
 ) -> AsyncIterator[Fault]:
     for path in _named_by_tests(services, commit, stable)[:MOST_FILES]:
         tree = await _with_emptied(services, job, commit, path)
         async with services.checkouts.clean(job, tree, commit) as checkout:
-            red = await _red(services, checkout, services.tests.request(), stable, _not_passing)
+            red = await _red(services, checkout, request, stable, _not_passing)
         yield Fault(f"{path} emptied", red)
 
 
@@ -147,25 +159,45 @@ async def _with_emptied(services: Services, job: str, commit: str, path: str) ->
 
 
 def _named_by_tests(services: Services, commit: str, stable: Collection[str]) -> list[str]:
-    """Source files by how many test files name them, or lie beside them where a folder is a package."""
+    """Source files that tests import, then those beside them where a folder is a package, then those that they name."""
     files = services.repository.files(commit)
     shown = {test.partition("::")[0] for test in stable}
     tests = [path for path in files if path in shown or is_test_path(path) or _TEST.search(path)]
-    tests = [path for path in tests if PurePosixPath(path).suffix in {*SOURCES, ".py", ".mjs", ".cjs"}]
-    texts = _texts(services, commit, tests[:READ_TESTS])
+    tests = [path for path in tests if PurePosixPath(path).suffix in LANGUAGES][:READ_TESTS]
+    texts = {path: _text(services, commit, path) for path in tests}
+    imported = Counter(path for test, text in texts.items() for path in _imported(test, text))
     beside = Counter(str(PurePosixPath(path).parent) for path in tests)
-    product = _product(files, shown, {*SOURCES, ".py", ".mjs", ".cjs"})
-    scores = {path: _score(path, texts, beside) for path in product}
-    return sorted(filter(scores.__getitem__, scores), key=lambda path: (-scores[path], path.count("/"), path))
+    ranks = {
+        path: _rank(path, texts.values(), imported, beside) for path in _product(files, shown, LANGUAGES)
+    }
+    return sorted((path for path in ranks if ranks[path][1]), key=lambda path: (*ranks[path], path))
 
 
-def _score(path: str, texts: Sequence[str], beside: Counter[str]) -> int:
+def _rank(
+    path: str, texts: Iterable[str], imported: Counter[str], beside: Counter[str]
+) -> tuple[int, int, int]:
+    """How sure it is that tests use a file, how many do (negative), and how deep it lies.
+
+    What all tests go through comes after what some import by name: without it each of them may wait in vain.
+    """
     pure = PurePosixPath(path)
+    depth = path.count("/")
+    if times := imported[str(pure.with_suffix(""))] + imported[path]:
+        return (2 if pure.stem in _ENTRY else 0), -times, depth
+    if times := beside[str(pure.parent)]:
+        return 1, -times, depth
+    if pure.stem in _ENTRY and (times := imported[str(pure.parent)]):
+        return 2, -times, depth
     word = re.compile(rf"(?<![\w-]){re.escape(pure.stem)}(?![\w-])")
-    named = sum(word.search(text) is not None for text in texts)
-    return named + beside[str(pure.parent)] + (pure.stem in _ENTRY)
+    return 3, -sum(word.search(text) is not None for text in texts), depth
 
 
-def _texts(services: Services, commit: str, paths: Iterable[str]) -> list[str]:
-    contents = (services.repository.content(commit, path) or b"" for path in paths)
-    return [content[:READ_CHARACTERS].decode(errors="replace") for content in contents]
+def _imported(test: str, text: str) -> set[str]:
+    """What a file names by a path relative to itself, as paths from the root."""
+    folder = posixpath.dirname(test)
+    return {posixpath.normpath(posixpath.join(folder, found[1])) for found in _RELATIVE.finditer(text)}
+
+
+def _text(services: Services, commit: str, path: str) -> str:
+    content = services.repository.content(commit, path) or b""
+    return content[:READ_CHARACTERS].decode(errors="replace")
