@@ -154,7 +154,10 @@ def test_tests_that_look_at_nothing_of_the_product_prove_nothing(cli: Cli, reach
     assert "not proven: no test turned red although a fault was planted: calc.py::add emptied" in out
 
 
-def test_ctrl_c_leaves_nothing_of_the_trials(home: Path, reachable: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_setup_that_is_stopped_leaves_nothing_of_the_trials(
+    home: Path, reachable: Path, number: int, code: int
+) -> None:
     slow = {"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(50)\n"}
     project = make_repository(reachable / "slow", CALC | slow)
     environment = {**os.environ, "VULCAN_HOME": str(home)}
@@ -163,9 +166,9 @@ def test_ctrl_c_leaves_nothing_of_the_trials(home: Path, reachable: Path) -> Non
     while not list(home.glob("setup/*/trees/*")):
         assert running.poll() is None
         time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     said = running.communicate()[1]
-    assert running.returncode == 130, said
+    assert running.returncode == code, said
     assert "nothing of the trials is left" in said
     assert list((home / "setup").iterdir()) == []
 

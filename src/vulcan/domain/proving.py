@@ -95,7 +95,7 @@ def proof_of(trials: Trials, digest: str) -> Proof:
     return Proof(
         passed=len(trials.stable),
         failed=len(failing - set(trials.unstable)),
-        files=len({result.id.partition("::")[0] for result in seen if "::" in result.id}),
+        files=len({result.id.partition("::")[0] for result in seen if "::" in result.id} - {"", "."}),
         digest=digest,
     )
 

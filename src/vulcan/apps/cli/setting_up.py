@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import click
 from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line, safe
+from vulcan.apps.cli.work import TERMINATED
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable, UserError
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from vulcan.application.setup.proof import Proven
     from vulcan.bootstrap import Vulcan
 
+STOPPED = (
+    "stopped; nothing of the trials is left. What a model has answered is kept for the next vulcan setup"
+)
 AGAIN = "Check the model's name, its key and the service, then run vulcan setup again: it goes on where it stopped."
 FORMS = ", ".join(form.value for form in ReportForm)
 SHOWN = 10
@@ -59,8 +65,9 @@ def _outcome(proven: Proven) -> list[str]:
         more = f" and {len(trials.unstable) - SHOWN} more" if len(trials.unstable) > SHOWN else ""
         lines.append(f"not stable, and left out: {', '.join(trials.unstable[:SHOWN])}{more}")
     if proof := proven.recipe.proof:
+        of_files = f" of {proof.files} files" if proof.files else ""
         lines.append(
-            f"proven: {proof.passed} tests of {proof.files} files pass in two builds from scratch, and notice a fault"
+            f"proven: {proof.passed} tests{of_files} pass in two builds from scratch, and notice a fault"
         )
     else:
         lines += [f"not proven: {objection}" for objection in trials.objections]
@@ -119,22 +126,37 @@ def setup(
     sys.exit(_run(vulcan, state.root, state.head, named, tell, write=write))
 
 
+async def _until_stopped(work: Coroutine[Any, Any, Proven]) -> Proven | int:
+    """What the work comes to, or the signal that stopped it; what it has begun is cleared up first."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    caught: list[int] = []
+
+    def stop(number: int) -> None:
+        caught.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return caught[0]
+
+
 def _run(vulcan: Vulcan, root: Path, commit: str, named: Recipe | None, tell: Teller, *, write: bool) -> int:
     vulcan.tidy_up()
     finder = vulcan.finder(root, commit, named, tell)
     try:
-        proven = asyncio.run(finder.find(vulcan.engineering(root, commit, person())))
+        proven = asyncio.run(_until_stopped(finder.find(vulcan.engineering(root, commit, person()))))
     except BudgetExceeded as error:
         tell("stop", error.message)
         say(error.hint)
         return ExitCode.OVER_BUDGET
     except ModelUnavailable as error:
         raise ModelUnavailable(error.message, hint=AGAIN) from error
-    except KeyboardInterrupt:
-        say(
-            "stopped; nothing of the trials is left. What the model has answered is kept for the next vulcan setup"
-        )
-        return ExitCode.PAUSED
+    if isinstance(proven, int):
+        say(STOPPED)
+        return TERMINATED if proven == signal.SIGTERM else ExitCode.PAUSED
     toml = vulcan.recipe_toml(proven.recipe) if proven.counts else ""
     written = vulcan.write_recipe(root, proven.recipe) if write and proven.counts else ""
     tell.end(proven, toml, written)
