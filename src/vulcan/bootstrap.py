@@ -550,9 +550,11 @@ class Vulcan:
         project = self.project(root)
         project.repository.fetch(root, commit)
         known = self.settings.environments
+        path = part_of(known)
         own = [recipe for recipe in known if not recipe.by_repository]
-        standing = next((r for r in known if r.by_repository and r.path == "."), Recipe(by_repository=True))
-        grounds = TrialGrounds(project, [named, *own] if named else own)
+        given = (recipe for recipe in known if recipe.by_repository and recipe.path == path)
+        standing = next(given, Recipe(path, by_repository=True))
+        grounds = TrialGrounds(project, [replace(named, path=path), *own] if named else own)
         return Finder(grounds, project.repository, commit, standing, tell)
 
     def engineering(self, root: Path, commit: str, by: str) -> Engineering | None:
@@ -564,8 +566,13 @@ class Vulcan:
         from vulcan.infrastructure.agents.engineer import Engineer
 
         asked = f"vulcan setup of {commit} with {settings.model.name}"
+
+        def engineer() -> Engineer:
+            self.check_model()
+            return Engineer(self.make_model(), self.prompts(), self.tuning())
+
         return Engineering(
-            Engineer(self.make_model(), self.prompts()),
+            engineer,
             lambda: log_of(self.conversations, self.blobs, self.clock.now(), str(root), asked, by),
             lambda: self.project(root).reading(commit),
             settings.budget,
@@ -766,6 +773,12 @@ class Project:
         from vulcan.infrastructure.workflow import InlineEngine
 
         return InlineEngine(pipeline)
+
+
+def part_of(recipes: Sequence[Recipe]) -> str:
+    """The folder of which a job uses the environment: the root, or what settings name first where they don't name it."""
+    paths = [recipe.path for recipe in recipes]
+    return paths[0] if paths and "." not in paths else "."
 
 
 class TrialGrounds:

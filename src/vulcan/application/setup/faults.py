@@ -13,7 +13,6 @@ from vulcan.application.ports import Checkout, TestRequest
 from vulcan.application.services import Services
 from vulcan.application.stages.prepare import SOURCES
 from vulcan.application.testpaths import is_test_path
-from vulcan.domain.environment import ReportForm
 from vulcan.domain.proving import Fault, passing
 from vulcan.domain.testing import Outcome, TestRun
 
@@ -22,13 +21,9 @@ TESTS_OF_ONE = 5
 MOST_TESTS, MOST_PATHS = 200, 60_000
 """Test files that are read, and characters of paths that are asked about at once."""
 READ_TESTS, READ_CHARACTERS = 100, 100_000
-PYTHON = frozenset({ReportForm.PYTEST, ReportForm.UNITTEST})
-"""Forms whose runs Vulcan's own program starts: it can empty a function there."""
 KEY = "fault"
 RedIn = Callable[[TestRun, Collection[str]], set[str]]
 LANGUAGES = frozenset({*SOURCES, ".py", ".mjs", ".cjs"})
-SHORTEST, TIMES = 60.0, 3
-"""Seconds that a run with a fault may take, or so many times what it takes without."""
 TOO_LONG = "took longer than"
 _TEST = re.compile(
     r"(?:^|/)(?:tests?|__tests__|specs?|testdata|fixtures)/|[._-](?:test|spec)s?\.\w+$|(?:^|/)test[._-]"
@@ -41,7 +36,7 @@ _ENTRY = frozenset({"index", "main", "lib", "mod"})
 
 
 async def planted(
-    services: Services, checkout: Checkout, job: str, commit: str, stable: Collection[str], seconds: float
+    services: Services, checkout: Checkout, job: str, commit: str, stable: Collection[str], base: TestRun
 ) -> AsyncIterator[Fault]:
     """Plant one fault after the other, each alone, and say which of the stable tests don't pass with it.
 
@@ -53,11 +48,10 @@ async def planted(
         commit: what the faults are planted in.
         job: whose directories hold altered files meanwhile.
         stable: tests that passed in every run so far.
-        seconds: what a whole run takes.
+        base: a whole run, whose time bounds those with faults.
     """
-    request = services.tests.request()
-    request = replace(request, timeout=min(request.timeout, max(SHORTEST, TIMES * seconds)))
-    if checkout.environment.recipe.report in PYTHON:
+    request = services.tests.request(base)
+    if checkout.environment.recipe.report.is_python:
         async for fault in _emptied_functions(services, checkout, commit, stable, request):
             yield fault
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
 from vulcan.application.overview import overview
@@ -51,13 +51,14 @@ class Engineering:
     """What an engineer works with.
 
     Attributes:
+        engineer: made when it is first needed; raises `UserError` where its model can't be asked.
         log: begins a log of the calls, or goes on with one that was cut off.
         reading: opens the project's files for reading.
         budget: of all its calls; its rounds are how many proposals may be proven.
         seconds: how long the work has taken so far.
     """
 
-    engineer: EnvironmentEngineer
+    engineer: Callable[[], EnvironmentEngineer]
     log: Callable[[], ConversationLog]
     reading: Callable[[], AbstractAsyncContextManager[Workspace]]
     budget: Budget
@@ -69,7 +70,8 @@ class Finder:
     """Finds and proves the recipe of a commit.
 
     Attributes:
-        standing: the recipe that the repository's own settings or the command line give; detectors fill in the rest.
+        standing: the recipe that the repository's own settings give; detectors fill in the rest. What is proposed is
+            for the same folder.
     """
 
     grounds: Grounds
@@ -93,9 +95,9 @@ class Finder:
             notes = [f"note: {' '.join(note.split())[:300]}" for note in seen.notes[:3]]
             helps = TIMEOUT_HINT if seen.baseline.hint == TIMEOUT_HINT else NO_MODEL_HINT
             raise UserError(f"Vulcan {seen.baseline.blind}", hint="\n".join([*notes, helps]))
-        log = engineering.log()
+        engineer, log = engineering.engineer(), engineering.log()
         try:
-            found = await self._engineered(engineering, log, seen)
+            found = await self._engineered(engineering, engineer, log, seen)
         finally:
             self.tell("spent", usage_in_words(log.state.usage))
         log.append(MessageSaid(Speaker.VULCAN, Intent.COMMAND, PROVEN if found.counts else NOT_PROVEN))
@@ -110,7 +112,9 @@ class Finder:
             baseline = await seen_in(services, checkout, self.commit)
             return Look(baseline, checkout.environment.recipe, checkout.environment.notes)
 
-    async def _engineered(self, engineering: Engineering, log: ConversationLog, seen: Look) -> Proven:
+    async def _engineered(
+        self, engineering: Engineering, engineer: EnvironmentEngineer, log: ConversationLog, seen: Look
+    ) -> Proven:
         """Proposals, each proven or sent back with what speaks against it."""
         calls = SetupCalls(log, engineering.budget, engineering.seconds)
         tried: Proven | None = None
@@ -118,11 +122,10 @@ class Finder:
         for number in range(1, engineering.budget.rounds + 1):
             self.tell("ask", f"asking for a recipe, round {number} of {engineering.budget.rounds}")
             async with engineering.reading() as files:
-                proposed = await engineering.engineer.propose(
-                    f"{JOB}/{number}", told, files, Bench(self), calls
-                )
+                proposed = await engineer.propose(f"{JOB}/{number}", told, files, Bench(self), calls)
             if proposed is None:
                 break
+            proposed = replace(proposed, path=self.standing.path)
             self.tell("proposal", in_words(proposed))
             tried = await prove(self.grounds, proposed, self.commit, self.tell)
             if tried.counts:
@@ -153,7 +156,7 @@ class Bench:
         if self._tries > MOST_TRIES:
             raise ToolError(f"{MOST_TRIES} recipes were tried; submit the best one.")
         try:
-            seen = await self._finder.look(recipe)
+            seen = await self._finder.look(replace(recipe, path=self._finder.standing.path))
         except VulcanError as error:
             return f"The environment can't be made: {error.message[-TAIL:]}"
         self._finder.tell("try", f"{in_words(recipe)}: {seen.baseline.in_words}")

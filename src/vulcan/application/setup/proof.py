@@ -91,7 +91,7 @@ async def _with_faults(
     services: Services, checkout: Checkout, commit: str, trials: Trials, tell: Tell
 ) -> Trials:
     """Plant faults until one is noticed."""
-    async for fault in planted(services, checkout, JOB, commit, trials.stable, trials.first.duration):
+    async for fault in planted(services, checkout, JOB, commit, trials.stable, trials.first):
         trials = replace(trials, faults=(*trials.faults, fault))
         tell("fault", f"{fault.place}: {_noticed(fault)}")
         if fault.red:

@@ -58,8 +58,8 @@ COMMAND_HINT = (
 BLIND_HINT = "Or go on all the same with --blind: the verdict is then at most 'shown, not proven'."
 TIMEOUT_HINT = "Give them more time: [tests] timeout = SECONDS in vulcan.toml."
 MISSING_HINT = (
-    "Let Vulcan find out and prove what they need: vulcan setup. Or make them run as they do elsewhere: name packages that they need under [tests] dependencies in "
-    "vulcan.toml, and leave out those that can't run here with [tests] arguments."
+    "Let Vulcan find out and prove what they need: vulcan setup. Or make them run as they do elsewhere: name packages "
+    "that they need under [tests] dependencies in vulcan.toml, and leave out those that can't run here with [tests] arguments."
 )
 
 

@@ -18,7 +18,7 @@ from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import ToolError
 from vulcan.infrastructure.agents.journaled import TurnLimit
 from vulcan.infrastructure.agents.packaged import prompt
-from vulcan.infrastructure.agents.run import AgentRun, Work
+from vulcan.infrastructure.agents.run import AgentRun, Tuning, Work
 from vulcan.infrastructure.agents.tools import LoopingError, Tools
 
 ENGINEER = "environment engineer"
@@ -44,17 +44,18 @@ class Engineer:
     Args:
         model: whichever is configured.
         prompts: version and text of an agent's prompt; by default the packaged one.
+        tuning: how the model is asked.
     """
 
-    def __init__(self, model: Model, prompts: PromptSource = prompt) -> None:
-        self._model, self._prompts = model, prompts
+    def __init__(self, model: Model, prompts: PromptSource = prompt, tuning: Tuning | None = None) -> None:
+        self._model, self._prompts, self._tuning = model, prompts, tuning
 
     async def propose(
         self, call_key: str, told: str, workspace: Workspace, bench: RecipeBench, journal: CallJournal
     ) -> Recipe | None:
         """The recipe that the model submits; None where it comes to no end or submits none that can be."""
         work = Work(ENGINEER, call_key, told, TURNS[ENGINEER])
-        run = AgentRun(work, self._prompts(ENGINEER), self._model, workspace, journal)
+        run = AgentRun(work, self._prompts(ENGINEER), self._model, workspace, journal, tuning=self._tuning)
         output = ToolOutput(SubmittedRecipe, name="submit_recipe")
         try:
             submitted: SubmittedRecipe = await run.go(_Tries(run.tools, bench).all(), output)
