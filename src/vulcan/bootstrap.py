@@ -7,12 +7,14 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ from vulcan.application.pipeline import Lease, Pipeline
 from vulcan.application.requests import Desk
 from vulcan.application.services import Services, TestSettings
 from vulcan.application.tracing import Pusher
+from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import UserError, VulcanError, mask_errors, masked
 from vulcan.domain.events import Worker
 from vulcan.infrastructure.leftovers import owned, start_time, sweep
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         Workspace,
     )
     from vulcan.application.prompts import PromptPage, PromptSource
+    from vulcan.application.setup.finding import Engineering, Finder
     from vulcan.application.stats import Stats
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
@@ -405,6 +409,7 @@ class Vulcan:
             *map(Path, TEMPORARY),
             state / "jobs",
             state / "trees",
+            state / "setup",
         ]
         threading.Thread(target=sweep, args=tuple(dict.fromkeys(places)), name="tidy-up").start()
 
@@ -515,6 +520,65 @@ class Vulcan:
         project = self.project(Path(request.repository))
         return await self.desk.undo(job, by, project.source, project.forge, project.directories)
 
+    @staticmethod
+    def recipe_from(source: str, given: Mapping[str, object]) -> Recipe:
+        """What a person says of a recipe; raises `UserError` for what can't be."""
+        from vulcan.infrastructure.recipe_settings import parse_recipes
+
+        return parse_recipes(source, [given], by_repository=False)[0]
+
+    @staticmethod
+    def recipe_toml(recipe: Recipe) -> str:
+        """A recipe as a repository's settings say it."""
+        from vulcan.infrastructure.recipe_writing import recipe_toml
+
+        return recipe_toml(recipe)
+
+    @staticmethod
+    def write_recipe(root: Path, recipe: Recipe) -> str:
+        """Write a recipe into a repository's settings; returns what was changed."""
+        from vulcan.infrastructure.recipe_writing import write_recipe
+
+        return write_recipe(root, recipe)
+
+    def finder(
+        self, root: Path, commit: str, named: Recipe | None, tell: Callable[[str, str], None]
+    ) -> Finder:
+        """Finds the recipe of a commit; `named` is what the command line says of it, before all else."""
+        from vulcan.application.setup.finding import Finder
+
+        project = self.project(root)
+        project.repository.fetch(root, commit)
+        known = self.settings.environments
+        path = part_of(known)
+        own = [recipe for recipe in known if not recipe.by_repository]
+        given = (recipe for recipe in known if recipe.by_repository and recipe.path == path)
+        standing = next(given, Recipe(path, by_repository=True))
+        grounds = TrialGrounds(project, [replace(named, path=path), *own] if named else own)
+        return Finder(grounds, project.repository, commit, standing, tell)
+
+    def engineering(self, root: Path, commit: str, by: str) -> Engineering | None:
+        """What finds out how a project's tests are run, where a model is configured."""
+        settings, started = self.settings, time.monotonic()
+        if not settings.model.name:
+            return None
+        from vulcan.application.setup.finding import Engineering, log_of
+        from vulcan.infrastructure.agents.engineer import Engineer
+
+        asked = f"vulcan setup of {commit} with {settings.model.name}"
+
+        def engineer() -> Engineer:
+            self.check_model()
+            return Engineer(self.make_model(), self.prompts(), self.tuning())
+
+        return Engineering(
+            engineer,
+            lambda: log_of(self.conversations, self.blobs, self.clock.now(), str(root), asked, by),
+            lambda: self.project(root).reading(commit),
+            settings.budget,
+            lambda: time.monotonic() - started,
+        )
+
     @cached_property
     def sandbox(self) -> Sandbox:
         """The strongest sandbox that this machine offers."""
@@ -600,23 +664,40 @@ class Project:
     @cached_property
     def directories(self) -> Directories:
         """Workspaces and clean checkouts."""
+        return self.directories_in(self.state_dir, self._vulcan.settings.environments)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where all that Vulcan makes is kept."""
+        return self._vulcan.settings.state_dir
+
+    def directories_in(self, folder: Path, recipes: Sequence[Recipe], *, anew: bool = False) -> Directories:
+        """Workspaces, clean checkouts and environments below a folder.
+
+        Args:
+            folder: holds them.
+            recipes: what is said of the project's environments.
+            anew: whether packages are installed below that folder, too, instead of where all jobs have theirs.
+        """
         from vulcan.infrastructure.environment.builder import UvEnvironments
         from vulcan.infrastructure.workspace.directories import Directories
 
         vulcan, settings = self._vulcan, self._vulcan.settings
+        shared = settings.state_dir / "environments"
         environments = UvEnvironments(
-            settings.state_dir / "environments",
+            folder / "environments",
             vulcan.sandbox,
             vulcan.toolbox.mount(),
             settings.sandbox.limits,
             vulcan.environ,
             settings.tests.dependencies,
             settings.setup.allow_hosts,
-            settings.environments,
+            recipes,
+            packages=folder / "environments" if anew else shared,
+            shared=shared,
         )
-        jobs = settings.state_dir / "jobs"
+        jobs, trees = folder / "jobs", folder / "trees"
         make_reachable(jobs)
-        trees = settings.state_dir / "trees"
         make_reachable(trees)
         limits = settings.sandbox.limits
         return Directories(jobs, self.repository, vulcan.sandbox, environments, limits, trees)
@@ -692,6 +773,37 @@ class Project:
         from vulcan.infrastructure.workflow import InlineEngine
 
         return InlineEngine(pipeline)
+
+
+def part_of(recipes: Sequence[Recipe]) -> str:
+    """The folder of which a job uses the environment: the root, or what settings name first where they don't name it."""
+    paths = [recipe.path for recipe in recipes]
+    return paths[0] if paths and "." not in paths else "."
+
+
+class TrialGrounds:
+    """Where `vulcan setup` tries recipes: folders of their own below the state folder, gone at the end.
+
+    Args:
+        named: what the user says of the project's environments; it counts before what is tried.
+    """
+
+    def __init__(self, project: Project, named: Sequence[Recipe]) -> None:
+        self._project, self._named = project, tuple(named)
+
+    @asynccontextmanager
+    async def open(self, recipe: Recipe, *, fresh: bool) -> AsyncGenerator[Services, None]:
+        """Services on a ground of their own; see the port."""
+        home = self._project.state_dir / "setup"
+        make_reachable(home)
+        folder = Path(tempfile.mkdtemp(prefix=owned("setup"), dir=home))
+        folder.chmod(0o711)
+        try:
+            recipes = (*self._named, recipe)
+            directories = self._project.directories_in(folder, recipes, anew=fresh)
+            yield replace(self._project.services, checkouts=directories)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_reachable(folder: Path) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from conftest import GOOD_JOB, Cli
 from fakes.langfuse_server import LangfuseServer
 from vulcan.domain.errors import NotSent
-from vulcan.infrastructure.agents import conversing
+from vulcan.infrastructure.agents import conversing, engineer
 from vulcan.infrastructure.agents.packaged import AGENTS, prompt
 from vulcan.infrastructure.agents.team import TURNS
 from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess
@@ -54,7 +54,7 @@ def managed(server: LangfuseServer, folder: Path, deadline: float = 5.0) -> Mana
 
 
 def test_every_agent_has_a_packaged_prompt_with_a_version() -> None:
-    assert set(AGENTS) == {*TURNS, *conversing.TURNS}
+    assert set(AGENTS) == {*TURNS, *conversing.TURNS, *engineer.TURNS}
     for agent in AGENTS:
         version, text = prompt(agent)
         assert version.isdecimal()

@@ -209,3 +209,29 @@ def test_what_a_package_takes_as_a_whole_is_reached_by_any_of_its_names(tmp_path
     root = project(tmp_path, SOURCE | {"tests/test_a.py": TESTS["starred"], "tests/test_b.py": "import os\n"})
     tests = ["tests/test_a.py", "tests/test_b.py"]
     assert ask("importing", root, tests=tests, paths=["src/shop/money.py"]) == ["tests/test_a.py"]
+
+
+def test_functions_that_tests_call_come_with_these_tests_and_those_of_imported_modules_first(
+    tmp_path: Path,
+) -> None:
+    root = project(
+        tmp_path,
+        {
+            "src/shop/__init__.py": "from shop.cart import total\n",
+            "src/shop/cart.py": (
+                "def total(x):\n    return x\n\n\nclass Cart:\n    def add(self, x):\n        self.x = x\n\n"
+                "    def idle(self):\n        pass\n\n\ndef uncalled():\n    return 1\n"
+            ),
+            "src/shop/other.py": "def total(x):\n    return -x\n",
+            "elsewhere.py": "def total(x):\n    return x\n",
+            "tests/test_a.py": "from shop.cart import Cart, total\n\n\ndef test_a():\n    Cart().add(total(1))\n    Cart().idle()\n",
+            "tests/test_b.py": "import shop\n\n\ndef test_b():\n    shop.total(1)\n",
+        },
+    )
+    tests = ["tests/test_a.py", "tests/test_b.py"]
+    paths = ["elsewhere.py", "src/shop/cart.py", "src/shop/other.py"]
+    assert ask("called", root, tests=tests, paths=paths) == [
+        ["src/shop/cart.py::total", tests],
+        ["src/shop/cart.py::Cart.add", ["tests/test_a.py"]],
+        ["src/shop/other.py::total", tests],
+    ]

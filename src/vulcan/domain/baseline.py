@@ -11,6 +11,7 @@ from vulcan.domain.testing import Outcome, TestResult, TestRun
 ENOUGH = 90
 """Percent of the test files that must be seen before anybody works, and pays, on their word."""
 ONE_LINE = 300
+RENEW = "renew it with: vulcan setup"
 
 _ERROR = re.compile(r"^(?:E +)?((?:[A-Za-z_][\w.]*)?(?:Error|Exception|Interrupt|Exit|Warning)\b.*)$")
 _CONFTEST = re.compile(r"conftest '(?:/workspace/)?([^']+)'")
@@ -40,6 +41,7 @@ class Baseline:
         command: how the tests are started, for people and models.
         blind: what is seen, where that is too little to prove anything by; empty where it is enough.
         hint: what the person can do about it.
+        gap: what is seen less than the recipe's proof says; empty where it holds or there is none.
     """
 
     run: TestRun
@@ -47,11 +49,13 @@ class Baseline:
     command: str = ""
     blind: str = ""
     hint: str = ""
+    gap: str = ""
 
     @property
     def in_words(self) -> str:
-        """How many of the project's tests are seen, in one line."""
-        return self.blind or sight(self.run, self.estimate)
+        """How many of the project's tests are seen, in one line, and whether the recipe's proof still holds."""
+        seen = self.blind or sight(self.run, self.estimate)
+        return f"{seen}; {self.gap} ({RENEW})" if self.gap else seen
 
     @property
     def missing(self) -> tuple[str, ...]:

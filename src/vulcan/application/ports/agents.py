@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vulcan.application.ports.workspace import Workspace
 from vulcan.domain.budget import Usage
+from vulcan.domain.environment import Recipe
 from vulcan.domain.evidence import Finding
 from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import TestCase
@@ -106,3 +107,19 @@ class Reviewer(Protocol):
         self, briefing: Briefing, workspace: Workspace, journal: CallJournal
     ) -> tuple[Finding, ...]:
         """Objections; an empty tuple says nothing about correctness."""
+
+
+class RecipeBench(Protocol):
+    """Where recipes are tried, each from the same start; nothing of a try is left for the next one."""
+
+    async def attempt(self, recipe: Recipe) -> str:
+        """What the project's tests show with a recipe, bounded; raises `ToolError` where no more may be tried."""
+
+
+class EnvironmentEngineer(Protocol):
+    """Finds out how a project is set up and its tests are run; what it proposes counts for nothing until it is proven."""
+
+    async def propose(
+        self, call_key: str, told: str, workspace: Workspace, bench: RecipeBench, journal: CallJournal
+    ) -> Recipe | None:
+        """A recipe; None where it comes to no end."""

@@ -96,6 +96,11 @@ class CodeInspector(Protocol):
     async def importing(self, checkout: Path, tests: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
         """Those of the test files `tests` that import what the files `paths` define."""
 
+    async def called(
+        self, checkout: Path, tests: Sequence[str], paths: Sequence[str]
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Functions of `paths`, as `path::qualified.name`, that the test files call; with these, the likeliest first."""
+
     async def interface(self, base: Path, head: Path, paths: Sequence[str]) -> str:
         """Signatures and docstrings of public names in `paths` at head, what changed first; bounded."""
 

@@ -40,6 +40,7 @@ class PreparedEnvironment:
             are among the mounts.
         notes: what could not be installed and similar, for the report.
         recipe: how it was made and how the project's tests are run.
+        naming: digest of the project's files that name dependencies.
     """
 
     digest: str
@@ -49,6 +50,7 @@ class PreparedEnvironment:
     generated: Path | None = None
     notes: tuple[str, ...] = ()
     recipe: Recipe = Recipe()
+    naming: str = ""
 
 
 class EnvironmentBuilder(Protocol):

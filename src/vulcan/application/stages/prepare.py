@@ -18,6 +18,7 @@ from vulcan.domain.baseline import Baseline, TestEstimate, exists, sight, too_li
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.domain.events import BaseTestsRun, Event, JobFinished, JobOutcome
+from vulcan.domain.proving import gap
 from vulcan.domain.testing import TestRun
 
 FOREIGN = frozenset(
@@ -50,12 +51,15 @@ SOURCES = {
 }
 PYTHON = frozenset({"pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "tox.ini"})
 
-COMMAND_HINT = 'Say how its tests are run: [[environment]] command = "..." in vulcan.toml.'
+COMMAND_HINT = (
+    'Let Vulcan find out and prove how its tests are run: vulcan setup. Or say it: [[environment]] command = "..." in '
+    "vulcan.toml."
+)
 BLIND_HINT = "Or go on all the same with --blind: the verdict is then at most 'shown, not proven'."
 TIMEOUT_HINT = "Give them more time: [tests] timeout = SECONDS in vulcan.toml."
 MISSING_HINT = (
-    "Make the tests run as they do elsewhere: name packages that they need under [tests] dependencies in "
-    "vulcan.toml, and leave out those that can't run here with [tests] arguments."
+    "Let Vulcan find out and prove what they need: vulcan setup. Or make them run as they do elsewhere: name packages "
+    "that they need under [tests] dependencies in vulcan.toml, and leave out those that can't run here with [tests] arguments."
 )
 
 
@@ -74,11 +78,7 @@ async def _look_first(services: Services, log: JobLog) -> None:
     async with services.checkouts.clean(log.id, base, base) as checkout:
         environment = checkout.environment
         note_environment(log, environment)
-        estimate, run = await asyncio.gather(
-            _estimate(services, checkout), suite_of(services, checkout, base)
-        )
-    command = command_of(environment.recipe, services.tests.arguments)
-    seen = look(Baseline(run, estimate, command), services.repository.files(base), environment.recipe)
+        seen = await seen_in(services, checkout, base)
     events: list[Event] = [BaseTestsRun(seen)]
     stops = bool(seen.blind) and not request.blind
     if stops:
@@ -89,7 +89,18 @@ async def _look_first(services: Services, log: JobLog) -> None:
         services.checkouts.remove(log.id)
 
 
-async def _estimate(services: Services, checkout: Checkout) -> TestEstimate:
+async def seen_in(services: Services, checkout: Checkout, commit: str) -> Baseline:
+    """What an open checkout of a commit shows of the project's own tests."""
+    estimate, run = await asyncio.gather(
+        estimate_of(services, checkout), suite_of(services, checkout, commit)
+    )
+    environment = checkout.environment
+    command = command_of(environment.recipe, services.tests.arguments)
+    baseline = Baseline(run, estimate, command, gap=gap(environment.recipe.proof, run, environment.naming))
+    return look(baseline, services.repository.files(commit), environment.recipe)
+
+
+async def estimate_of(services: Services, checkout: Checkout) -> TestEstimate:
     """Tests of the recipe's part of the repository; its files where its report names files."""
     recipe = checkout.environment.recipe
     estimate = await services.inspector.estimate_tests(checkout.path, services.tests.arguments)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import doctor, jobs, models, prompts, watching, work
+from vulcan.apps.cli import doctor, jobs, models, prompts, setting_up, watching, work
 from vulcan.apps.cli.chat.command import chat
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
@@ -66,6 +66,7 @@ for each in (
     prompts.prompts,
     models.models,
     models.dust,
+    setting_up.setup,
     doctor.doctor,
     work.demo,
 ):

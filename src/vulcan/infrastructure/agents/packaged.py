@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-AGENTS = ("analyst", "coder", "test author", "reviewer", "interpreter", "answerer")
+AGENTS = ("analyst", "coder", "test author", "reviewer", "interpreter", "answerer", "environment engineer")
 
 
 def prompt(agent: str) -> tuple[str, str]:

@@ -52,7 +52,7 @@ class Tools:
         async def do() -> str:
             return render_result(await self._workspace.run(command, seconds))
 
-        return await self._record(ctx, "shell", command, do)
+        return await self.record(ctx, "shell", command, do)
 
     async def read(self, ctx: RunContext[object], path: str, start: int = 1, end: int = 0) -> str:
         """Read a text file with line numbers, from line `start` to line `end` (0: as much as fits)."""
@@ -60,7 +60,7 @@ class Tools:
         async def do() -> str:
             return numbered(self._text(path), path, start, end) + self._rules(path)
 
-        return await self._record(ctx, "read", f"{path} {start} {end}", do)
+        return await self.record(ctx, "read", f"{path} {start} {end}", do)
 
     async def edit(self, ctx: RunContext[object], path: str, old: str, new: str) -> str:
         """Replace the text `old`, which must occur exactly once in the file, by `new`."""
@@ -70,7 +70,7 @@ class Tools:
             self._workspace.write(path, changed.encode(errors="surrogateescape"))
             return f"Edited {path}." + self._rules(path)
 
-        return await self._record(ctx, "edit", f"{path} {old} {new}", do)
+        return await self.record(ctx, "edit", f"{path} {old} {new}", do)
 
     async def write(self, ctx: RunContext[object], path: str, content: str) -> str:
         """Create a file, or replace its whole content."""
@@ -79,7 +79,7 @@ class Tools:
             self._workspace.write(path, content.encode())
             return f"Wrote {path} ({len(content.splitlines())} lines)." + self._rules(path)
 
-        return await self._record(ctx, "write", f"{path} {content}", do)
+        return await self.record(ctx, "write", f"{path} {content}", do)
 
     async def search(self, ctx: RunContext[object], pattern: str, path: str = ".") -> str:
         """Find lines that match an extended regular expression, below `path`."""
@@ -90,11 +90,11 @@ class Tools:
             result = await self._workspace.run(command, SEARCH_TIMEOUT)
             return result.output.strip() or "No line matches."
 
-        return await self._record(ctx, "search", f"{pattern} {path}", do)
+        return await self.record(ctx, "search", f"{pattern} {path}", do)
 
     # ------------------------------------------------------------------------------------- helpers
 
-    async def _record(
+    async def record(
         self, ctx: RunContext[object], tool: str, summary: str, do: Callable[[], Awaitable[str]]
     ) -> str:
         """The recorded result of this call, or a new one that is recorded before it is returned."""

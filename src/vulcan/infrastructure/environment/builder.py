@@ -17,7 +17,7 @@ from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.infrastructure.environment.added import FILES, FOLDERS, Added, listing, take_added
 from vulcan.infrastructure.environment.building import ProjectBuilder
-from vulcan.infrastructure.environment.declared import Declared, fits, read_with_digest
+from vulcan.infrastructure.environment.declared import Declared, fits, read
 from vulcan.infrastructure.environment.index import Index, read_index
 from vulcan.infrastructure.environment.interpreters import Interpreter, choose, installed, named, reachable
 from vulcan.infrastructure.environment.recipes import recipes
@@ -47,6 +47,7 @@ class Plan:
     Attributes:
         packages: folder of the environment with all packages but the project: keyed by what names them.
         folder: folder of what is built from the project's own tree on top of that, keyed by the tree too.
+        naming: digest of the files that name dependencies.
         builds: whether there is anything to build from the tree.
     """
 
@@ -57,6 +58,7 @@ class Plan:
     recipe: Recipe
     interpreter: Interpreter
     newer_than: str
+    naming: str
     builds: bool
 
 
@@ -70,6 +72,8 @@ class UvEnvironments:
         extra: further requirements, from the settings.
         allowed_hosts: servers beside the package indexes that the user allows setup to reach.
         recipes: what the user's settings say of the project's environments.
+        packages: folder of environments that hold packages only; by default `root`.
+        shared: folder of what all environments share, downloaded wheels and interpreters; by default `root`.
     """
 
     def __init__(
@@ -82,7 +86,10 @@ class UvEnvironments:
         extra: Sequence[str] = (),
         allowed_hosts: Iterable[str] = (),
         recipes: Sequence[Recipe] = (),
+        packages: Path | None = None,
+        shared: Path | None = None,
     ) -> None:
+        self._packages, self._shared = packages or root, shared or root
         self._root, self._sandbox, self._tools, self._limits = root, sandbox, tools, limits
         self._environ, self._extra, self._recipes = environ, tuple(extra), tuple(recipes)
         self._index: Index = read_index(environ, allowed_hosts)
@@ -101,7 +108,8 @@ class UvEnvironments:
         return not is_plain_source(path)
 
     def _plan(self, checkout: Path, tree: str, newer_than: str) -> Plan:
-        declared, digest_of = read_with_digest(checkout)
+        reading = read(checkout)
+        declared = reading.declared
         recipe = self._recipe(checkout)
         interpreter = self._interpreter(declared, recipe)
         builds = bool(declared.installable or declared.editable or recipe.setup)
@@ -109,18 +117,19 @@ class UvEnvironments:
             FORMAT, str(interpreter.path), interpreter.version, self._sandbox.name, *self._extra,
             "" if declared.lock else newer_than, repr(self._index.origins),
         )  # fmt: skip
-        packages = digest_of("\0".join(salt))
+        packages = reading.digest("\0".join(salt))
         digest = (
             hashlib.sha256(f"{packages}\0{recipe!r}\0{tree}".encode()).hexdigest() if builds else packages
         )
         return Plan(
-            packages=self._root / packages[:24],
-            folder=self._root / digest[:24],
+            packages=self._packages / packages[:24],
+            folder=(self._root if builds else self._packages) / digest[:24],
             digest=digest,
             declared=declared,
             recipe=recipe,
             interpreter=interpreter,
             newer_than=newer_than,
+            naming=reading.files_digest,
             builds=builds,
         )
 
@@ -133,7 +142,7 @@ class UvEnvironments:
         return next(recipe for recipe in found if recipe.path == named[0])
 
     def _interpreter(self, declared: Declared, recipe: Recipe) -> Interpreter:
-        own = self._root / "pythons"
+        own = self._shared / "pythons"
         if recipe.python.startswith("/"):
             return reachable(named(Path(recipe.python)), own)
         found = installed(self._environ, own)
@@ -202,9 +211,9 @@ class UvEnvironments:
     def _ground(self, partial: Path, interpreter: Interpreter) -> Ground:
         for name in ("venv", "work", "cache"):
             (partial / name).mkdir(mode=0o755)
-        shared = self._root / "wheels"
+        shared = self._shared / "wheels"
         if not shared.is_dir():
-            shared.mkdir(mode=0o755, exist_ok=True)
+            shared.mkdir(mode=0o755, exist_ok=True, parents=True)
             self._sandbox.hand_over(shared)
         return Ground(
             self._sandbox, self._tools, self._index, interpreter, self._limits, partial, shared, refused=[]
@@ -291,4 +300,5 @@ def _prepared(plan: Plan) -> PreparedEnvironment:
         generated=files if files.is_dir() else None,
         notes=(*earlier, *record["notes"]),
         recipe=plan.recipe,
+        naming=plan.naming,
     )

@@ -52,6 +52,13 @@ class Inspector:
         """Those of the test files that import what the files `paths` define, also by way of their packages."""
         return tuple(await self._ask("importing", checkout, COUNTER, tests=list(tests), paths=list(paths)))
 
+    async def called(
+        self, checkout: Path, tests: Sequence[str], paths: Sequence[str]
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Functions of the files `paths` whose names the test files call, with these test files, the likeliest first."""
+        answer = await self._ask("called", checkout, COUNTER, tests=list(tests), paths=list(paths))
+        return tuple((str(function), tuple(map(str, by))) for function, by in answer)
+
     async def _ask(
         self, do: str, head: Path, program: str = PROGRAM, *, base: Path | None = None, **more: Any
     ) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from vulcan.infrastructure.environment.declared.gather import gather
@@ -16,23 +16,39 @@ __all__ = [
     "Declared",
     "fits",
     "naming_digest",
+    "read",
     "read_declared",
-    "read_with_digest",
 ]
 
 
 def read_declared(checkout: Path) -> Declared:
     """Requirements, constraints and members that the files of a checkout declare for running its tests."""
-    return read_with_digest(checkout)[0]
+    return read(checkout).declared
 
 
-def read_with_digest(checkout: Path) -> tuple[Declared, Callable[[str], str]]:
-    """What `read_declared` gives, and `naming_digest` as a function of its salt, from one and the same reading."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the files of a checkout declare, and which files these were."""
+
+    declared: Declared
+    tree: Tree
+
+    def digest(self, salt: str) -> str:
+        """Digest of every file that was read, of what was made of them, and of `salt` (interpreter, format)."""
+        return self.tree.digest(f"{salt}\0{self.declared}")
+
+    @property
+    def files_digest(self) -> str:
+        """Digest of the files alone: the same on every machine and with every version of Vulcan that reads them."""
+        return self.tree.digest("")
+
+
+def read(checkout: Path) -> Reading:
+    """What `read_declared` gives, with its digests, from one and the same reading."""
     tree = Tree(checkout)
-    declared = gather(tree)
-    return declared, lambda salt: tree.digest(f"{salt}\0{declared}")
+    return Reading(gather(tree), tree)
 
 
 def naming_digest(checkout: Path, salt: str) -> str:
     """Digest of every file that `read_declared` looks at, of what it makes of them, and of `salt` (interpreter, format)."""
-    return read_with_digest(checkout)[1](salt)
+    return read(checkout).digest(salt)

@@ -1,7 +1,8 @@
 """Counts a project's tests in its source, and says which test files import what, inside a box; answers in JSON.
 
 Usage: vulcan_count.py JSON, where JSON is {"do": "estimate", "head": folder, "arguments": [...]} or
-{"do": "importing", "head": folder, "tests": [...], "paths": [...]}.
+{"do": "importing", "head": folder, "tests": [...], "paths": [...]} or
+{"do": "called", "head": folder, "tests": [...], "paths": [...]}.
 """
 
 import ast
@@ -26,6 +27,7 @@ FLAGS = re.compile(
     r"|last-failed|failed-first|new-first|stepwise|doctest-continue-on-failure|pyargs|full-trace|collect-only)"
 )
 """Long options that take no value."""
+MOST_CALLED = 200
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 SKIPPED_FOLDERS = ("*.egg", ".*", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}")
 TEST_FILES = ("test_*.py", "*_test.py", "test.py", "tests.py")
@@ -329,7 +331,59 @@ def reached_by(node, known):
         yield ".".join([known[first], *rest])
 
 
-ACTIONS = {"estimate": estimate, "importing": importing}
+# ---------------------------------------------------------------------------- which functions tests call
+
+
+def called(request):
+    """Functions of `paths` that the test files seem to call, those that most do first, each with these files."""
+    root = request["head"]
+    calls, imported = {}, {}
+    for test in request["tests"]:
+        tree = parse(root, test)
+        for name in {name for node in ast.walk(tree) for name in called_name(node)}:
+            calls.setdefault(name, []).append(test)
+        for name in imports_of(tree):
+            imported.setdefault(name.partition(".")[0], set()).add(name)
+    found = []
+    for path in request["paths"]:
+        names = {name for name, _ in module_names(root, path)}
+        if not any(name.partition(".")[0] in imported for name in names):
+            continue
+        exact = any(name in imported.get(name.partition(".")[0], ()) for name in names)
+        for qualified, node in functions_of(parse(root, path).body):
+            tests = calls.get(qualified.rpartition(".")[2], ())
+            if tests and does_something(node):
+                found.append((not exact, -len(tests), path, qualified, tests))
+    return [[path + "::" + name, list(tests)] for _, _, path, name, tests in sorted(found)[:MOST_CALLED]]
+
+
+def called_name(node):
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name):
+            yield node.func.id
+        elif isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+
+
+def functions_of(body, prefix=""):
+    for node in statements_of(body):
+        if isinstance(node, ast.ClassDef):
+            yield from functions_of(node.body, prefix + node.name + ".")
+        else:
+            yield prefix + node.name, node
+
+
+def does_something(node):
+    """Whether a function's body is more than a docstring, `pass`, `...` or an exception."""
+    return any(
+        not isinstance(n, (ast.Pass, ast.Raise))
+        and not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
+        and not (isinstance(n, ast.Return) and (n.value is None or ast.unparse(n.value) == "None"))
+        for n in node.body
+    )
+
+
+ACTIONS = {"estimate": estimate, "importing": importing, "called": called}
 
 if __name__ == "__main__":
     sys.setrecursionlimit(10000)
