@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -371,6 +372,20 @@ class Vulcan:
         for name in (self.settings.model.name, *self.own_models().values()):
             check_model(name, self._model_access())
         _headers(self.settings.model.headers)
+
+    def missing_extras(self) -> tuple[str, ...]:
+        """Extras of this distribution that the settings need and that are not installed."""
+        from vulcan.infrastructure.llm.registry import missing_extras
+
+        settings = self.settings
+        names = {settings.model.name, *self.own_models().values()} - {""}
+        found = {extra for name in names for extra in missing_extras(name, self._model_access())}
+        wanted = {
+            "langfuse": bool(settings.monitoring.langfuse_public_key),
+            "prefect": bool(settings.workflow.prefect_api_url),
+        }
+        absent = (name for name, used in wanted.items() if used and find_spec(name) is None)
+        return (*sorted(found), *absent)
 
     def _model_access(self) -> Access:
         from vulcan.infrastructure.llm.registry import Access

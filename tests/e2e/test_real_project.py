@@ -6,6 +6,7 @@ The replies were written at a desk by somebody who saw nothing but the requests;
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -28,7 +29,10 @@ def download(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-deps"]
     subprocess.run([*pip, "--no-binary", ":all:", "-d", str(folder), "python-slugify==8.0.3"], check=True)
     with tarfile.open(next(folder.glob("python*slugify-*.tar.gz"))) as archive:
-        # Debian 12's Python 3.11.2 has no filters yet
+        for (
+            member
+        ) in archive:  # Debian 12's Python 3.11.2 has no filters yet: root would keep the archive's owners
+            member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
         archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # noqa: S202
     root = next(path for path in folder.iterdir() if path.is_dir())
     git(root, "init", "-q")

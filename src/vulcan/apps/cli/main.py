@@ -65,6 +65,7 @@ for each in (
     watching.traces,
     prompts.prompts,
     models.models,
+    models.needs,
     models.dust,
     setting_up.setup,
     doctor.doctor,

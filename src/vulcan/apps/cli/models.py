@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from pathlib import Path
 
 import click
 
-from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.common import open_vulcan, overrides_from
 from vulcan.apps.cli.safe import safe
 
 
@@ -30,6 +31,22 @@ def models(base_url: str | None, *, as_json: bool) -> None:
             click.echo(safe(f"{each.name:<{width}}  {each.source}: {price}{detail}"))
     for problem in listing.problems:
         click.secho(f"note: {safe(problem)}", fg="yellow", err=True)
+
+
+@click.command(
+    hidden=True,
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+@click.option("--model")
+@click.option("--base-url")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path())
+@click.argument("rest", nargs=-1, type=click.UNPROCESSED)
+def needs(model: str | None, base_url: str | None, repo: Path, rest: tuple[str, ...]) -> None:
+    """Print the extras that another command line needs and that are not installed, for scripts/run."""
+    del rest
+    overrides = overrides_from({"model": model, "base_url": base_url})
+    click.echo(",".join(open_vulcan(repo if repo.is_dir() else None, overrides).missing_extras()))
 
 
 @click.group()

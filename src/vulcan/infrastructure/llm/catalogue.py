@@ -14,7 +14,7 @@ from vulcan.domain.errors import VulcanError, masked
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.client import DustClient
 from vulcan.infrastructure.llm.dust.errors import DustError
-from vulcan.infrastructure.llm.providers import PROVIDERS, is_installed
+from vulcan.infrastructure.llm.providers import PROVIDERS, how_to_install, is_installed
 
 UNKNOWN = "unknown"
 SAMPLE = 1000
@@ -78,7 +78,7 @@ def _by_key(environ: Mapping[str, str]) -> Iterator[Reachable]:
     for provider, known in PROVIDERS.items():
         variable = next(filter(environ.get, (*known.keys, *known.needs)), "")
         if variable and provider not in SAME:
-            missing = f"needs: pip install 'vulcan-agent[{known.extra}]'"
+            missing = f"needs: {how_to_install(known.extra)}"
             detail = f"{variable} is set; not asked" if is_installed(known.module) else missing
             yield Reachable(f"{provider}:MODEL", "Pydantic AI's provider", "by model", detail)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import util
@@ -146,7 +147,7 @@ def check_provider(name: str, environ: Mapping[str, str], api_key: str = "", bas
     if not is_installed(needed.module):
         raise UserError(
             f"{name} needs the package of {provider}, which is not installed",
-            hint=f"Install it with: pip install 'vulcan-agent[{needed.extra}]'",
+            hint=f"Install it with: {how_to_install(needed.extra)}",
         )
     ours = provider in OPENAI
     missing = [each for each in needed.needs if not environ.get(each)]
@@ -181,6 +182,19 @@ def check_url(url: str, source: str) -> None:
             f"{source}: {url} is no URL of a service",
             hint=f"Write it with its scheme, such as http://{url.partition('://')[2] or url}",
         )
+
+
+def missing_extra(name: str) -> str:
+    """The extra of this distribution that a model's provider needs and that is not installed; empty where none is."""
+    provider = provider_of(name)
+    needed = _needed(provider) if provider else None
+    return needed.extra if needed and not is_installed(needed.module) else ""
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra where this Vulcan runs; what is installed already says what is in it."""
+    pip = f"{sys.executable} -m pip install" if is_installed("pip") else f"uv pip install -p {sys.executable}"
+    return f"{pip} 'vulcan-agent[{extra}]'"
 
 
 def is_installed(module: str) -> bool:

@@ -15,6 +15,7 @@ from vulcan.infrastructure.llm.providers import (
     SIGNED_IN,
     check_provider,
     check_url,
+    missing_extra,
     provider_of,
 )
 
@@ -31,7 +32,7 @@ SILENCE, CONNECT = 300.0, 15.0
 """Seconds that Bedrock is waited for."""
 OPENAI_URL = "https://api.openai.com/v1"
 
-__all__ = ["Access", "Model", "check_model", "make_model"]
+__all__ = ["Access", "Model", "check_model", "make_model", "missing_extras"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,12 @@ def check_model(name: str, access: Access) -> None:
             check_url(access.base_url, "the model's base URL")
         else:
             check_provider(each, access.environ, access.api_key, access.base_url)
+
+
+def missing_extras(name: str, access: Access) -> tuple[str, ...]:
+    """Extras of this distribution that the models of a name need and that are not installed."""
+    by_provider = (each for each in _members(name) if not _at_base_url(each, access))
+    return tuple(dict.fromkeys(filter(None, map(missing_extra, by_provider))))
 
 
 def _members(name: str) -> list[str]:
