@@ -21,6 +21,7 @@ GITLINK = "160000"
 SYMLINK = "120000"
 EXECUTABLE = "100755"
 REGULAR = "100644"
+NOTHING = b"0" * 40
 _ID = re.compile(r"[0-9a-f]{40}")
 _BLOB_HEADER = re.compile(rb"[0-9a-f]{40} blob (\d+)\n")
 
@@ -50,14 +51,19 @@ def tree_entries(git: HardenedGit, treeish: str) -> dict[bytes, Entry]:
     return entries
 
 
-def write_tree(git: HardenedGit, entries: Mapping[bytes, Entry]) -> str:
-    """Store a tree; git itself refuses paths that are not safe to check out."""
-    lines = b"".join(
+def write_tree(
+    git: HardenedGit, entries: Mapping[bytes, Entry], base: str = "", removed: Iterable[bytes] = ()
+) -> str:
+    """Store a tree of `entries`, beside what `base` has; git itself refuses paths that are not safe to check out."""
+    lines = [b"0 %s\t%s\0" % (NOTHING, path) for path in removed]
+    lines += [
         b"%s %s\t%s\0" % (entry.mode.encode(), entry.oid.encode(), path)
         for path, entry in sorted(entries.items())
-    )
+    ]
     with scratch_index() as index:
-        git.run("update-index", "-z", "--index-info", stdin=lines, environment=index)
+        if base:
+            git.run("read-tree", checked_id(base), environment=index)
+        git.run("update-index", "-z", "--index-info", stdin=b"".join(lines), environment=index)
         return git.run("write-tree", environment=index).text
 
 
@@ -111,11 +117,16 @@ def _next_blob(stdout: IO[bytes], oid: str) -> bytes:
 
 
 class BlobWriter:
-    """Stores blobs through one process, which is started when the first new one comes."""
+    """Stores blobs through one process, which is started when the first new one comes.
+
+    Attributes:
+        stored: ids of what was not known, there for certain once the context has ended.
+    """
 
     def __init__(self, git: HardenedGit, known: Collection[str]) -> None:
         self._git = git
         self._known = set(known)
+        self.stored: set[str] = set()
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -138,6 +149,7 @@ class BlobWriter:
         oid = blob_id(content)
         if oid not in self._known:
             self._known.add(oid)
+            self.stored.add(oid)
             self._stdin().write(b"blob\ndata %d\n%s\n" % (len(content), content))
         return oid
 

@@ -11,6 +11,7 @@ from vulcan.domain.errors import EffectFailed, UserError, VulcanError
 from vulcan.domain.generation import ChangeKind, CodeArtifact
 from vulcan.infrastructure.git.folder import Folder, Node, is_safe
 from vulcan.infrastructure.git.hardened import HardenedGit
+from vulcan.infrastructure.git.memory import Memory
 from vulcan.infrastructure.git.objects import (
     EXECUTABLE,
     GITLINK,
@@ -20,10 +21,8 @@ from vulcan.infrastructure.git.objects import (
     Entry,
     checked_id,
     present,
-    read_blob,
     scratch_index,
     stream_blobs,
-    tree_entries,
     write_tree,
 )
 from vulcan.infrastructure.git.refs import Refs
@@ -79,6 +78,10 @@ class GitRepository:
         return git
 
     @cached_property
+    def _memory(self) -> Memory:
+        return Memory(self.git)
+
+    @cached_property
     def refs(self) -> Refs:
         """Branches, tags and Vulcan's own refs."""
         return Refs(self.git)
@@ -114,11 +117,11 @@ class GitRepository:
         what is called `.git` is left out. So are sockets and devices. What can't be read is as in `base`.
         """
         with Folder(directory) as folder:
-            return write_tree(self.git, self._record(folder, directory, tree_entries(self.git, base)))
+            return self._memory.write(self._record(folder, directory, self._memory.entries(base)), base)
 
     def restore(self, directory: Path, tree: str) -> None:
         """Make the directory's tracked files equal to `tree`; ignored files stay if they can."""
-        wanted = tree_entries(self.git, tree)
+        wanted = self._memory.entries(tree)
         if not all(map(is_safe, wanted)):
             raise VulcanError(f"tree {tree} holds a path that can't be written safely")
         with Folder(directory) as folder:
@@ -137,6 +140,9 @@ class GitRepository:
 
     def diff(self, base: str, head: str, paths: Sequence[str] = ()) -> str:
         """Unified diff; beyond the limit it is cut, and its last line says so."""
+        return self._memory.answer(("diff", base, head, tuple(paths)), lambda: self._diff(base, head, paths))
+
+    def _diff(self, base: str, head: str, paths: Sequence[str]) -> str:
         text, cut = self.git.head_of(
             "diff-tree", "-p", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color",
             checked_id(base), checked_id(head), "--", *paths,
@@ -151,6 +157,9 @@ class GitRepository:
 
     def changes(self, base: str, head: str) -> tuple[CodeArtifact, ...]:
         """Files that differ, with line counts (0 for binary files)."""
+        return self._memory.answer(("changes", base, head), lambda: self._changes(base, head))
+
+    def _changes(self, base: str, head: str) -> tuple[CodeArtifact, ...]:
         records = self.git.run(
             "diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", checked_id(base), checked_id(head)
         ).records()
@@ -159,25 +168,30 @@ class GitRepository:
 
     def overlay(self, base: str, other: str, paths: Sequence[str]) -> str:
         """A tree that is `base`, but with `paths` as they are in `other`."""
-        result, theirs = tree_entries(self.git, base), tree_entries(self.git, other)
+        if not paths:
+            return self._memory.tree_of(base)
+        result, theirs = dict(self._memory.entries(base)), self._memory.entries(other)
         for path in map(os.fsencode, paths):
             result.pop(path, None)
             if path in theirs:
                 _clear_the_way(result, path)
                 result[path] = theirs[path]
-        return write_tree(self.git, result)
+        return self._memory.write(result, base)
 
     def files(self, commit: str) -> tuple[str, ...]:
         """All paths of a commit or tree; a submodule is not a file."""
-        entries = tree_entries(self.git, commit)
+        entries = self._memory.entries(commit)
         return tuple(os.fsdecode(path) for path, entry in entries.items() if entry.mode != GITLINK)
 
     def content(self, commit: str, path: str) -> bytes | None:
         """One file of a commit or tree, None if absent; a symlink's content is its target."""
-        return read_blob(self.git, commit, os.fsencode(path))
+        return self._memory.blob(commit, os.fsencode(path))
 
     def committed_at(self, commit: str) -> float:
         """When a commit was made, in seconds since the epoch; 0 for a tree."""
+        return self._memory.answer(("date", commit), lambda: self._committed_at(commit))
+
+    def _committed_at(self, commit: str) -> float:
         found = self.git.run("log", "-1", "--format=%ct", checked_id(commit), accept=(0, 128))
         return float(found.text.strip() or 0) if found.code == 0 else 0.0
 
@@ -300,11 +314,13 @@ class GitRepository:
         closed = {path for path, entry in base.items() if entry.mode == GITLINK}
         nodes = survey(self.git, folder, closed)
         entries = _kept_from_base(folder, base, nodes)
-        with BlobWriter(self.git, {entry.oid for entry in base.values()}) as blobs:
+        known = {entry.oid for entry in base.values()} | self._memory.stored
+        with BlobWriter(self.git, known) as blobs:
             for node in sorted(nodes.values(), key=lambda node: node.path):
                 entry = _entry(folder, node, cache, blobs)
                 if entry is not None:
                     entries[node.path] = entry
+        self._memory.stored |= blobs.stored
         cache.save()
         return entries
 
