@@ -144,16 +144,6 @@ def test_a_suite_that_passes_by_chance_proves_nothing(cli: Cli, reachable: Path)
     assert not (project / "vulcan.toml").exists()
 
 
-def test_tests_that_look_at_nothing_of_the_product_prove_nothing(cli: Cli, reachable: Path) -> None:
-    idle = {
-        "tests/test_idle.py": "from calc import add\n\n\ndef test_idle():\n    try:\n        add(1, 2)\n    finally:\n        return\n"
-    }
-    files = {name: text for name, text in CALC.items() if name != "tests/test_calc.py"}
-    project = make_repository(reachable / "idle", files | idle)
-    out = cli("setup", "--repo", str(project), code=3)
-    assert "not proven: no test turned red although a fault was planted: calc.py::add emptied" in out
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_setup_that_is_stopped_leaves_nothing_of_the_trials(
     home: Path, reachable: Path, number: int, code: int
