@@ -50,6 +50,7 @@ class Directories:
         self._prepared: dict[str, PreparedEnvironment] = {}
         self._origins: dict[str, str] = {}
         self._tree_ids: dict[str, str] = {}
+        self._plain: dict[str, None] = {}
         self._trees = SharedTrees(trees)
         self._lock = asyncio.Lock()
 
@@ -110,12 +111,23 @@ class Directories:
         name = self._tree_id(commit) + (f"-{environment.digest[:12]}" if environment and added else "")
 
         def make(folder: Path) -> None:
-            self._repository.checkout(commit, folder)
+            self._check_out(commit, folder)
             if environment:
                 copy_generated(environment, folder)
             self._sandbox.hand_over(folder)
 
+        if not added:
+            self._plain.setdefault(name, None)
         return self._trees.open(name, make)
+
+    def _check_out(self, commit: str, folder: Path) -> None:
+        """The files of a commit; beside a tree that this process has used before, only what differs is written."""
+        other = next((name for name in self._plain if self._trees.has(name)), "")
+        if not other:
+            self._repository.checkout(commit, folder)
+            return
+        with self._trees.open(other, lambda again: self._repository.checkout(other, again)) as there:
+            self._repository.checkout_beside(commit, folder, other, there)
 
     def _tree_id(self, commit: str) -> str:
         if commit not in self._tree_ids:
