@@ -6,14 +6,13 @@ import asyncio
 import hashlib
 import os
 import re
-import secrets
 import shutil
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -757,15 +756,9 @@ class Project:
             limits=settings.sandbox.limits,
         )
 
-    @asynccontextmanager
-    async def reading(self, commit: str) -> AsyncGenerator[Workspace, None]:
-        """The files of a commit for an agent that only reads, in a workspace that nothing else uses."""
-        name = f"{owned('reading')}{secrets.token_hex(4)}"
-        try:
-            async with self.directories.workspace(name, "reading", commit, "") as opened:
-                yield opened.files
-        finally:
-            self.directories.remove(name)
+    def reading(self, commit: str) -> AbstractAsyncContextManager[Workspace]:
+        """The files of a commit for an agent that only reads."""
+        return self.directories.reading(commit)
 
     async def bring(self, commit: str, branch: str) -> None:
         """Bring the job's base into the host's repository, and the forge's branch up to it."""

@@ -116,6 +116,19 @@ def edited(world: World, base: str, folder: Path, files: Files) -> str:
     return world.repository.snapshot(folder, base)
 
 
+def edited_tree(world: World, base: str, folder: Path, files: Files) -> str:
+    """The same, for files that take the place of folders and the other way round."""
+    world.repository.checkout(base, folder)
+    for path, content in files.items():
+        if content is None:
+            (folder / path).unlink()
+    for path, content in files.items():
+        if content is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    return world.repository.snapshot(folder, base)
+
+
 # ------------------------------------------------------------------------------------ source
 
 
@@ -212,6 +225,25 @@ def test_a_checkout_into_a_full_folder_is_refused(world: World, base: str, tmp_p
     with pytest.raises(VulcanError):
         world.repository.checkout(base, tmp_path / "full")
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
+
+
+def test_a_checkout_beside_another_holds_the_same_as_one_alone(
+    world: World, base: str, tmp_path: Path
+) -> None:
+    files = {"src/app.py": b"changed\n", "README.md": None, "logo.png": None, "logo.png/now/a/folder": b"x"}
+    world.repository.checkout(base, tmp_path / "there")
+    tree = world.repository.overlay(base, edited_tree(world, base, tmp_path / "a", files), tuple(files))
+    world.repository.checkout_beside(tree, tmp_path / "beside", base, tmp_path / "there")
+    world.repository.checkout(tree, tmp_path / "alone")
+    assert contents(tmp_path / "beside") == contents(tmp_path / "alone")
+    assert contents(tmp_path / "there")["src/app.py"][0] == b"one\ntwo\nthree\n"
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        str(path.relative_to(folder)): (path.read_bytes() if path.is_file() else b"", path.stat().st_mode)
+        for path in folder.rglob("*")
+    }
 
 
 def test_a_tree_can_be_checked_out(world: World, base: str, tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ class MemoryVcs:
             raise VulcanError(f"{directory} is not empty")
         self._write(directory, self.tree(commit))
 
+    def checkout_beside(self, commit: str, directory: Path, other: str, there: Path) -> None:
+        self.checkout(commit, directory)
+
     def snapshot(self, directory: Path, base: str) -> str:
         known, rules = self.tree(base), _rules(directory)
         found = {path: file for path, file in _files(directory) if path in known or not _ignored(path, rules)}

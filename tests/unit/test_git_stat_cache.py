@@ -25,8 +25,8 @@ def file(tmp_path: Path) -> Path:
     return made
 
 
-def remembered(tmp_path: Path, file: Path, settled_after: float) -> str | None:
-    cache = StatCache(tmp_path / "cache", tmp_path, settled_after)
+def remembered(tmp_path: Path, file: Path, settled_after: float, fine: float = 60) -> str | None:
+    cache = StatCache(tmp_path / "cache", tmp_path, settled_after, fine)
     cache.remember(node(file), BLOB)
     cache.save()
     return StatCache(tmp_path / "cache", tmp_path, settled_after).blob(node(file))
@@ -39,6 +39,12 @@ def test_a_settled_file_is_remembered(tmp_path: Path, file: Path) -> None:
 
 def test_a_file_that_changed_just_now_is_not(tmp_path: Path, file: Path) -> None:
     assert remembered(tmp_path, file, settled_after=60) is None
+
+
+def test_where_the_clock_shows_to_be_fine_a_file_settles_sooner(tmp_path: Path, file: Path) -> None:
+    time.sleep(0.05)
+    fine = bool(file.lstat().st_ctime_ns % 1_000_000)
+    assert (remembered(tmp_path, file, settled_after=60, fine=0.01) == BLOB) is fine
 
 
 def test_a_file_from_the_future_is_not(tmp_path: Path, file: Path) -> None:

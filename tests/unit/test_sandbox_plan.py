@@ -1,6 +1,8 @@
 """Where things are inside a box, and what may be shown there."""
 
 import os
+import sys
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,14 @@ import pytest
 from vulcan.application.ports import BoxSpec, Mount
 from vulcan.domain.errors import SandboxUnavailable
 from vulcan.infrastructure.sandbox import profile
-from vulcan.infrastructure.sandbox.plan import Layout, checked
+from vulcan.infrastructure.sandbox.plan import (
+    SYSTEM_PYTHON,
+    Layout,
+    checked,
+    guest,
+    program,
+    reads_our_bytecode,
+)
 from vulcan.infrastructure.sandbox.user import User, require_reachable
 
 STRANGER = User(54321, 54321)
@@ -109,3 +118,12 @@ def test_a_workspace_is_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SandboxUnavailable, match="not a folder"):
         checked(BoxSpec(tmp_path / "file"), MYSELF)
+
+
+def test_bytecode_is_only_given_to_an_interpreter_of_our_minor_version():
+    major, minor = sys.version_info[:2]
+    assert reads_our_bytecode(Path(f"/usr/bin/python{major}.{minor}"))
+    assert not reads_our_bytecode(Path(f"/usr/bin/python{major}.{minor + 1}"))
+    assert not reads_our_bytecode(Path("/usr/bin/python3"))
+    compiled = reads_our_bytecode(Path(SYSTEM_PYTHON).resolve())
+    assert program("server").startswith(MAGIC_NUMBER if compiled else guest("server"))

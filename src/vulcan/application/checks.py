@@ -83,7 +83,12 @@ class ProjectChecks:
         async with services.checkouts.clean(JOB, commit, base) as checkout:
             environment = checkout.environment
             spec = BoxSpec(
-                checkout.path, True, environment.mounts, dict(environment.environment), services.limits
+                checkout.path,
+                True,
+                environment.mounts,
+                dict(environment.environment),
+                services.limits,
+                overlay=True,
             )
             async with services.sandbox.open(spec) as box:
                 result = await box.run(["/bin/bash", "-c", command], timeout=services.tests.timeout)

@@ -51,6 +51,12 @@ class VersionControl(Protocol):
     def checkout(self, commit: str, directory: Path) -> None:
         """Write the files of `commit` (or of a tree) into the empty or absent `directory`; no `.git` in it."""
 
+    def checkout_beside(self, commit: str, directory: Path, other: str, there: Path) -> None:
+        """The same; files that are as in the tree `other` become further names of those in its checkout `there`.
+
+        Neither directory may be written to after that.
+        """
+
     def snapshot(self, directory: Path, base: str) -> str:
         """Store the directory as a tree, ignoring what the project ignores; returns the tree's id."""
 

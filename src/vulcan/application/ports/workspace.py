@@ -92,7 +92,7 @@ class Checkout:
 
 
 class Checkouts(Protocol):
-    """Directories of a job: the agents' workspace and clean checkouts that no agent ever sees."""
+    """Directories of a job: the agents' workspace, and clean checkouts that no agent can change."""
 
     def workspace(
         self, job: str, key: str, start: str, resume_tree: str
@@ -102,6 +102,9 @@ class Checkouts(Protocol):
         If it was already opened under the same key before a kill, its files stay as they are, or are put back
         to `resume_tree` where that is not empty.
         """
+
+    def reading(self, commit: str) -> AbstractAsyncContextManager[Workspace]:
+        """The files of a commit for an agent that changes nothing; a write to them is refused."""
 
     def clean(self, job: str, commit: str, base: str = "") -> AbstractAsyncContextManager[Checkout]:
         """A clean checkout of a commit or tree.

@@ -26,8 +26,8 @@ async def analyze(services: Services, log: JobLog) -> None:
     )
     calls = JobCalls(log)
     start = job.newest_commit if job.generation else request.base_commit
-    async with services.checkouts.workspace(log.id, key, start, "") as opened:
-        requirement = _of_tests(await services.analyst.analyze(briefing, opened.files, calls))
+    async with services.checkouts.reading(start) as files:
+        requirement = _of_tests(await services.analyst.analyze(briefing, files, calls))
     if job.requirement is not None and job.testing is not None:  # tests are tied to numbers already
         requirement = renumbered(requirement, job.requirement)
     if requirement.questions and not request.ask:

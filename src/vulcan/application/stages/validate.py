@@ -84,5 +84,5 @@ async def _review(services: Services, log: JobLog, diff: str) -> tuple[Finding, 
     job = log.job
     key = f"validate/{job.round}"
     briefing = replace(briefing_for(job, key), requirement=requirement_of(job), diff=diff)
-    async with services.checkouts.workspace(log.id, key, job.newest_commit, "") as opened:
-        return await services.reviewer.review(briefing, opened.files, JobCalls(log))
+    async with services.checkouts.reading(job.newest_commit) as files:
+        return await services.reviewer.review(briefing, files, JobCalls(log))

@@ -183,6 +183,21 @@ class Folder:
         return current
 
 
+def link_files(source: Path, target: Path) -> None:
+    """Make `target` with folders like those of `source`, whose files are further names of its files; no link followed."""
+    _link_files(os.fsencode(source), os.fsencode(target))
+
+
+def _link_files(source: bytes, target: bytes) -> None:
+    os.mkdir(target)  # noqa: PTH102 - names are bytes
+    with os.scandir(source) as found:
+        for item in found:
+            if item.is_dir(follow_symlinks=False):
+                _link_files(item.path, target + b"/" + item.name)
+            else:
+                os.link(item.path, target + b"/" + item.name, follow_symlinks=False)
+
+
 def is_dotgit(name: bytes) -> bool:
     """Whether some file system takes `name` for `.git` (by case, trailing dots, hidden code points)."""
     text = name.decode("utf-8", "surrogateescape").translate(_HFS_IGNORED).lower()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from vulcan.domain.errors import EffectFailed, UserError, VulcanError
 from vulcan.domain.generation import ChangeKind, CodeArtifact
-from vulcan.infrastructure.git.folder import Folder, Node, is_safe
+from vulcan.infrastructure.git.folder import Folder, Node, is_safe, link_files
 from vulcan.infrastructure.git.hardened import HardenedGit
 from vulcan.infrastructure.git.memory import Memory
 from vulcan.infrastructure.git.objects import (
@@ -109,6 +110,23 @@ class GitRepository:
         git = HardenedGit(self.git.git_dir, work_tree=directory.resolve())
         with scratch_index() as index:
             git.run("read-tree", "-u", "--reset", checked_id(commit), environment=index)
+
+    def checkout_beside(self, commit: str, directory: Path, other: str, there: Path) -> None:
+        """Write the files of a commit or tree, those that are as in `other` as further names of those in `there`."""
+        wanted, known = self._memory.entries(commit), self._memory.entries(other)
+        if not all(map(is_safe, wanted)):
+            raise VulcanError(f"{commit} holds a path that can't be written safely")
+        try:
+            link_files(there, directory)
+        except OSError:  # no further names on this file system, or for this user
+            shutil.rmtree(directory, ignore_errors=True)
+            self.checkout(commit, directory)
+            return
+        with Folder(directory) as folder:
+            for path in known.keys() - wanted.keys():
+                folder.remove(path)
+                folder.remove_empty_parents(path)
+            self._write(folder, {path: entry for path, entry in wanted.items() if known.get(path) != entry})
 
     def snapshot(self, directory: Path, base: str) -> str:
         """Store the directory as a tree, without the files that its .gitignore files name.

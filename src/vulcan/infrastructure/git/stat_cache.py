@@ -12,6 +12,8 @@ from pathlib import Path
 from vulcan.infrastructure.git.folder import Node
 
 _STALE_SECONDS = 7 * 24 * 3600
+FINE_SECONDS = 0.1
+_MILLISECOND = 1_000_000
 
 
 class StatCache:
@@ -21,14 +23,20 @@ class StatCache:
         folder: where the caches lie.
         directory: the directory whose files this one remembers.
         settled_after: seconds after which a file system's clock tells a second change from the first.
+        fine: the same where a file's own time shows that the clock counts in less than milliseconds (it then ticks
+            every 10 ms at most).
     """
 
-    def __init__(self, folder: Path, directory: Path, settled_after: float) -> None:
+    def __init__(
+        self, folder: Path, directory: Path, settled_after: float, fine: float = FINE_SECONDS
+    ) -> None:
         name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:32]
         self._file = folder / f"{name}.json"
         self._old: dict[str, list[int | str]] = self._load()
         self._new: dict[str, list[int | str]] = {}
-        self._settled = time.time_ns() - int(settled_after * 1e9)
+        now = time.time_ns()
+        self._settled = now - int(settled_after * 1e9)
+        self._settled_fine = max(self._settled, now - int(fine * 1e9))
 
     def blob(self, node: Node) -> str | None:
         """The id of the file's blob, if the file is certainly the one that was read."""
@@ -41,7 +49,8 @@ class StatCache:
     def remember(self, node: Node, oid: str) -> None:
         """Note that the file, as `node` saw it before it was read, is blob `oid`."""
         status = node.status
-        if max(status.st_ctime_ns, status.st_mtime_ns) < self._settled:
+        settled = self._settled_fine if status.st_ctime_ns % _MILLISECOND else self._settled
+        if max(status.st_ctime_ns, status.st_mtime_ns) < settled:
             self._new[os.fsdecode(node.path)] = [oid, *_identity(node)]
 
     def save(self) -> None:

@@ -17,8 +17,8 @@ from vulcan.infrastructure.sandbox.plan import (
     Layout,
     Plan,
     Planner,
-    guest,
     memory_file,
+    program,
     python,
     server_arguments,
 )
@@ -73,10 +73,10 @@ def _plan(
         return handed[-1]
 
     shown = replace(spec, workspace=place / "shown", writable=True) if place else spec
-    options = profile.arguments(shown, guest("server"), syscalls, data, socket)
+    options = profile.arguments(shown, program("server"), syscalls, data, socket)
     # Not on the command line, where every user of the host could read the paths.
     listed = data("arguments", b"\0".join(os.fsencode(option) for option in options))
-    layer = overlay.command(data("overlay", guest("overlay")), place, spec.workspace) if place else []
+    layer = overlay.command(data("overlay", program("overlay")), place, spec.workspace) if place else []
     command = [
         *layer,
         bwrap,

@@ -16,8 +16,8 @@ from vulcan.infrastructure.sandbox.plan import (
     Layout,
     Plan,
     Planner,
-    guest,
     memory_file,
+    program,
     python,
     server_arguments,
 )
@@ -103,8 +103,8 @@ def _plan(
 ) -> Plan:
     listed = memory_file("rules", b"\0".join(map(os.fsencode, rules)), stack)
     code = memory_file("syscalls", syscalls, stack)
-    launcher = memory_file("confine", guest("confine"), stack)
-    script = memory_file("server", guest("server"), stack)
+    launcher = memory_file("confine", program("confine"), stack)
+    script = memory_file("server", program("server"), stack)
     serve = python(f"/dev/fd/{script}", server, *server_arguments(spec.limits, processes_of(user)))
     command = [*python(f"/dev/fd/{launcher}", listed, code, layout.workspace), *serve]
     scratch = (layout.home, layout.temporary)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
 from vulcan.infrastructure.leftovers import owned
-from vulcan.infrastructure.sandbox.plan import guest, memory_file, python
+from vulcan.infrastructure.sandbox.plan import memory_file, program, python
 from vulcan.infrastructure.sandbox.user import User, drop_arguments, hand_over, scratch_root
 
 MOST_FILES = 200_000
@@ -46,7 +46,7 @@ def _works(user: User) -> bool:
     """Try it: what refuses (an old kernel, AppArmor, a container's engine) differs too much to be asked for."""
     with ExitStack() as stack:
         place, lower = scratch(user, stack), scratch(user, stack)
-        script = memory_file("overlay", guest("overlay"), stack)
+        script = memory_file("overlay", program("overlay"), stack)
         argv = [*drop_arguments(user), *command(script, place, lower), "/bin/true"]
         try:
             done = subprocess.run(

@@ -13,7 +13,7 @@ from typing import IO, Self
 
 from vulcan.application.ports import Limits
 from vulcan.domain.errors import SandboxUnavailable
-from vulcan.infrastructure.sandbox.plan import Plan, Planner, guest, memory_file, python
+from vulcan.infrastructure.sandbox.plan import Plan, Planner, memory_file, program, python
 from vulcan.infrastructure.sandbox.user import User, drop_arguments
 
 START_SECONDS = 30.0
@@ -222,7 +222,7 @@ def _pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
 def _spawn(
     plan: Plan, *, limits: Limits, user: User, control: int, errors: IO[bytes], stack: ExitStack
 ) -> subprocess.Popen[bytes]:
-    script = memory_file("supervisor", guest("supervisor"), stack)
+    script = memory_file("supervisor", program("supervisor"), stack)
     command = [
         *drop_arguments(user),
         *python(f"/dev/fd/{script}", control, os.getpid(), limits.memory, limits.disk, MOST_TEMPORARY_FILES),

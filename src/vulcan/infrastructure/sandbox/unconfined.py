@@ -16,8 +16,8 @@ from vulcan.infrastructure.sandbox.plan import (
     Layout,
     Plan,
     Planner,
-    guest,
     memory_file,
+    program,
     python,
     server_arguments,
 )
@@ -48,7 +48,7 @@ class NoSandbox(ServedSandbox):
 
 
 def _plan(spec: BoxSpec, layout: Layout, user: User, server: int, stack: ExitStack) -> Plan:
-    script = memory_file("server", guest("server"), stack)
+    script = memory_file("server", program("server"), stack)
     serve = python(f"/dev/fd/{script}", server, *server_arguments(spec.limits, processes_of(user)))
     command = ("/usr/bin/env", f"--chdir={layout.workspace}", *serve)
     return Plan(command, (server, script), scratch=(layout.home, layout.temporary))

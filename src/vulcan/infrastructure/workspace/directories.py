@@ -20,6 +20,7 @@ from vulcan.application.ports import (
     Sandbox,
 )
 from vulcan.application.services import Repository
+from vulcan.domain.errors import ToolError
 from vulcan.infrastructure.workspace.files import add_file, read_file, write_file
 from vulcan.infrastructure.workspace.trees import SharedTrees
 
@@ -49,6 +50,7 @@ class Directories:
         self._prepared: dict[str, PreparedEnvironment] = {}
         self._origins: dict[str, str] = {}
         self._tree_ids: dict[str, str] = {}
+        self._plain: dict[str, None] = {}
         self._trees = SharedTrees(trees)
         self._lock = asyncio.Lock()
 
@@ -78,7 +80,6 @@ class Directories:
         """A box on the workspace with the project's dependencies; made when the first command needs it."""
         environment = await self._environment(start, self._repository.fork_point(start))
         copy_generated(environment, directory)
-        self._sandbox.hand_over(directory)
         spec = BoxSpec(
             workspace=directory,
             mounts=environment.mounts,
@@ -86,6 +87,14 @@ class Directories:
             limits=self._limits,
         )
         return await stack.enter_async_context(self._sandbox.open(spec))
+
+    @asynccontextmanager
+    async def reading(self, commit: str) -> AsyncIterator[ReadOnlyFiles]:
+        """The files of a commit for an agent that changes nothing: the tree that all who read it share."""
+        prepared = self._prepared.get(self._origins.get(commit, commit))
+        async with AsyncExitStack() as stack:
+            tree = stack.enter_context(self._tree(commit, prepared))
+            yield ReadOnlyFiles(self._sandbox, BoxSpec(tree, writable=False, limits=self._limits), stack)
 
     @asynccontextmanager
     async def clean(self, job: str, commit: str, base: str = "") -> AsyncIterator[Checkout]:  # noqa: ARG002
@@ -102,12 +111,23 @@ class Directories:
         name = self._tree_id(commit) + (f"-{environment.digest[:12]}" if environment and added else "")
 
         def make(folder: Path) -> None:
-            self._repository.checkout(commit, folder)
+            self._check_out(commit, folder)
             if environment:
                 copy_generated(environment, folder)
             self._sandbox.hand_over(folder)
 
+        if not added:
+            self._plain.setdefault(name, None)
         return self._trees.open(name, make)
+
+    def _check_out(self, commit: str, folder: Path) -> None:
+        """The files of a commit; beside a tree that this process has used before, only what differs is written."""
+        other = next((name for name in self._plain if self._trees.has(name)), "")
+        if not other:
+            self._repository.checkout(commit, folder)
+            return
+        with self._trees.open(other, lambda again: self._repository.checkout(other, again)) as there:
+            self._repository.checkout_beside(commit, folder, other, there)
 
     def _tree_id(self, commit: str) -> str:
         if commit not in self._tree_ids:
@@ -176,6 +196,28 @@ class JobWorkspace:
     def write(self, path: str, content: bytes) -> None:
         """Create or replace a regular file."""
         write_file(self._directory, path, content)
+
+
+class ReadOnlyFiles:
+    """A `Workspace` of which neither the host nor a command can change anything."""
+
+    def __init__(self, sandbox: Sandbox, spec: BoxSpec, stack: AsyncExitStack) -> None:
+        self._sandbox, self._spec, self._stack = sandbox, spec, stack
+        self._box: Box | None = None
+
+    async def run(self, command: str, timeout: float) -> CommandResult:
+        """Run a shell command, in a box that is opened for the first one."""
+        if self._box is None:
+            self._box = await self._stack.enter_async_context(self._sandbox.open(self._spec))
+        return await self._box.run([SHELL, "-c", command], timeout=timeout)
+
+    def read(self, path: str) -> bytes:
+        """Content of a regular file."""
+        return read_file(self._spec.workspace, path)
+
+    def write(self, path: str, content: bytes) -> None:  # noqa: ARG002 - the port's
+        """Refused: others read the same files."""
+        raise ToolError(f"{path} can't be written: these files are only to be read.")
 
 
 def generated_files(environment: PreparedEnvironment) -> list[str]:

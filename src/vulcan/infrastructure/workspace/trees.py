@@ -42,6 +42,10 @@ class SharedTrees:
             os.close(lock)
             self._remove_least_used()
 
+    def has(self, name: str) -> bool:
+        """Whether a tree's folder is there."""
+        return (self._root / name).is_dir()
+
     def _make(self, folder: Path, make: Callable[[Path], None]) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
         partial = Path(mkdtemp(prefix=f".{owned('tree')}", dir=self._root))
