@@ -11,7 +11,7 @@ from vulcan.application.plaintext import on_one_line
 from vulcan.application.spending import usage_in_words
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
-from vulcan.domain.evidence import Answer, Verdict
+from vulcan.domain.evidence import Answer, Finding, Verdict
 from vulcan.domain.job import Job
 from vulcan.domain.testing import RedGreen
 
@@ -37,7 +37,7 @@ def pull_request_body(job_id: str, job: Job) -> str:
         lines = "\n".join(f"- {inert(note, 300)}" for note in job.environment.notes)
         parts.append(f"### Environment\n{lines}")
     if job.warnings:
-        lines = "\n".join(f"- {w.gate}: {inert(w.text)} ({inert(w.path)})" for w in job.warnings)
+        lines = "\n".join(f"- {w.gate}: {inert(w.text)}{_place(w)}" for w in job.warnings)
         parts.append(f"### Warnings\n{lines}")
     if not job.proven:
         parts.append(_tried(job))
@@ -105,8 +105,14 @@ def _red_green_row(entry: RedGreen) -> str:
 
 def _tried(job: Job) -> str:
     lines = ["### What was tried", *(f"- {inert(note)}" for note in job.history), "", "### What is open"]
-    lines += [f"- {f.gate} ({f.owner.value}): {inert(f.text)}" for f in (job.findings or job.earlier)]
+    lines += [
+        f"- {f.gate} ({f.owner.value}): {inert(f.text)}{_place(f)}" for f in (job.findings or job.earlier)
+    ]
     return "\n".join([*lines, "", "### What to do next", next_steps(job, inert)])
+
+
+def _place(finding: Finding) -> str:
+    return f" ({inert(finding.place)})" if finding.place else ""
 
 
 def next_steps(job: Job, words: Callable[[str], str] = on_one_line) -> str:
