@@ -430,6 +430,15 @@ def test_refused_tests_are_written_again() -> None:
     assert (job.round, job.findings) == (2, (AUTHOR,))
 
 
+def test_the_same_tests_again_are_not_judged_again() -> None:
+    log = (*TESTED, run(), judged(AUTHOR))
+    job = job_after(*log, authored(1))
+    assert job.next_stage() is Stage.DELIVER
+    assert job.verdict is not None, "what was judged of them holds"
+    assert job.history[-1] == "round 2: the test author left its tests as they are"
+    assert next_after(*log, authored(2)) is Stage.RUN_TESTS
+
+
 @pytest.mark.parametrize(
     "last", [CodeValidated((CODER,), 1), judged(CODER), authored(1, AUTHOR), judged(AUTHOR)]
 )

@@ -14,6 +14,7 @@ from vulcan.domain.codec import encode
 from vulcan.domain.evidence import Answer, Finding, Verdict
 from vulcan.domain.job import Job
 from vulcan.domain.testing import RedGreen
+from vulcan.domain.texts import shortened
 
 MARK = {True: "✅", False: "❌"}
 ANSWERS = {Answer.HOLDS: MARK[True], Answer.BROKEN: MARK[False], Answer.NOT_SEEN: "❔"}
@@ -63,7 +64,7 @@ def _criteria(job: Job) -> str:
     for criterion in requirement.criteria:
         proof = proofs.get(criterion.id)
         tests = "<br>".join(map(code, proof.tests)) if proof and proof.tests else "-"
-        mark = MARK[bool(proof and proof.proven)]
+        mark = MARK[proof.proven] if proof else ANSWERS[Answer.NOT_SEEN]
         commit = job.newest_commit[:10]
         rows.append(f"| {mark} | **{criterion.id}** {inert(criterion.text)} | {tests} | {commit} |")
     return "\n".join(rows)
@@ -118,11 +119,12 @@ def _place(finding: Finding) -> str:
 def next_steps(job: Job, words: Callable[[str], str] = on_one_line) -> str:
     """What a person can do with a job that could not be proven."""
     branch = job.deployment.branch if job.deployment and job.deployment.branch else "the job's branch"
-    points = "; ".join(words(f.text[:160]) for f in (job.findings or job.earlier)[:3])
+    points = "; ".join(words(shortened(f.text, 160)) for f in (job.findings or job.earlier)[:3])
     opened = f"Open: {points}. " if points else ""
+    rounds = ", or with more rounds (`--rounds`)" if job.last_round else ""
     return (
         f"{opened}Finish the work on {branch} by hand, or run Vulcan again with an instruction "
-        "that settles them (`vulcan run`), or with more rounds (`--rounds`). `vulcan undo` removes the branch."
+        f"that settles them (`vulcan run`){rounds}. `vulcan undo` removes the branch."
     )
 
 

@@ -61,6 +61,7 @@ from vulcan.domain.evidence import Contested, Finding, Owner, Severity, Verdict
 from vulcan.domain.generation import CodeGeneration
 from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import CodeTesting, TestReport
+from vulcan.domain.texts import shortened
 
 
 class WaitingFor(StrEnum):
@@ -355,7 +356,7 @@ def _take_up(job: Job, revised: Requirement) -> Changes:
         "Change what it asks for; leave the code as it is where it does so already."
     )
     findings = (*job.findings, Finding(STEERING, Owner.CODER, text))
-    note = f"round {job.round}: the person said: {' '.join(words.split())[:160]}"
+    note = f"round {job.round}: the person said: {shortened(' '.join(words.split()), 160)}"
     return {
         "due": Stage.GENERATE,
         "round": job.round + 1,
@@ -506,8 +507,19 @@ def _untied(job: Job) -> bool:
     return any(criterion.id not in tied for criterion in job.requirement.criteria)
 
 
+def _same_tests(job: Job, event: TestsGenerated) -> bool:
+    """Whether the test author hands in again what was found wanting: nothing would come out of judging it anew."""
+    before, now = job.testing, event.testing
+    if before is None or not _of_test_author(job.findings):
+        return False
+    return (before.commit, before.cases) == (now.commit, now.cases)
+
+
 def _tests_generated(job: Job, event: TestsGenerated, at: float) -> Changes:
     del at
+    if _same_tests(job, event):
+        note = f"round {job.round}: the test author left its tests as they are: {event.testing.summary}"
+        return {"history": (*job.history, note.rstrip(": ")), "due": Stage.DELIVER}
     changes: Changes = {"testing": event.testing, "verdict": None}
     blocking = _blocking(event.rejected)
     if blocking:
