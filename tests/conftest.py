@@ -160,7 +160,7 @@ class Cli:
         from vulcan.bootstrap import open_vulcan
 
         env = {**self.environment, **environment}
-        result = CliRunner().invoke(command, list(arguments), env=env, obj=open_vulcan)
+        result = CliRunner().invoke(command, list(arguments), env=env, obj=open_vulcan, prog_name="vulcan")
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         self.code, self.out = result.exit_code, result.output

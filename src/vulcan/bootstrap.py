@@ -714,7 +714,8 @@ class Project:
         make_reachable(jobs)
         make_reachable(trees)
         limits = settings.sandbox.limits
-        return Directories(jobs, self.repository, vulcan.sandbox, environments, limits, trees)
+        checkers = vulcan.toolbox.checkers()
+        return Directories(jobs, self.repository, vulcan.sandbox, environments, limits, trees, checkers)
 
     @cached_property
     def forge(self) -> LocalForge:

@@ -244,6 +244,44 @@ def test_a_coder_who_stands_by_its_code_is_heard_by_the_test_author(
     assert "verdict: PROVEN" in run(cli, project, model)
 
 
+LINTED = CALC | {"pyproject.toml": "[tool.ruff.lint]\nselect = ['F', 'BLE']\n"}
+BROAD = "try:\n        return a + b\n    except Exception:\n        return 0"
+NO_MORE = reply("generate/2/coder/0", text="A broad except is what is wanted here.")
+
+
+def test_a_finding_that_the_coder_contests_is_reported_and_the_change_is_reviewed_and_proven(
+    cli: Cli, reachable: Path, recording: Recording
+) -> None:
+    project = make_repository(reachable / "linted", LINTED)
+    review = reply("validate/2/reviewer/0", ("submit_review", {"findings": []}))
+    strong = author(2, test_case("    assert add(2, 3) == 5"))
+    model = recording((ANALYSIS, *coder(1, "return a - b", BROAD), NO_MORE, review, *strong))
+    out = run(cli, project, model, "--json")
+    checks = [e["payload"] for e in map(json.loads, out.splitlines()) if e["event"] == "CodeValidated"]
+    assert [each.get("reviewed", False) for each in checks] == [False, True]
+    page = cli("show")
+    assert "1 contested" in page
+    assert "(the coder let it stand: A broad except is what is wanted here.) (calc.py:4)" in page
+
+
+def test_a_finding_that_is_there_a_round_later_stops_nothing(
+    cli: Cli, reachable: Path, recording: Recording
+) -> None:
+    project = make_repository(reachable / "linted", LINTED)
+    review = reply("validate/2/reviewer/0", ("submit_review", {"findings": []}))
+    strong = author(2, test_case("    assert add(2, 3) == 5"))
+    rounds = (*coder(1, "return a - b", BROAD), *coder(2, "return 0", "return 1"))
+    out = run(cli, project, recording((ANALYSIS, *rounds, review, *strong)))
+    assert "verdict: PROVEN" in out
+    assert "still there a round later" in cli("show")
+
+
+def test_the_coder_has_the_checkers(cli: Cli, project: Path, recording: Recording) -> None:
+    command = "ruff --version && sed -i 's/a - b/a + b/' calc.py"
+    fix = (reply("generate/1/coder/0", ("shell", {"command": command})), FIX[1])
+    assert "verdict: PROVEN" in run(cli, project, recording((ANALYSIS, *fix, REVIEW, *TESTS)))
+
+
 def test_a_change_that_breaks_what_worked_is_not_proven(
     cli: Cli, project: Path, recording: Recording
 ) -> None:
@@ -335,7 +373,11 @@ def test_static_faults_and_secrets_go_back_to_the_coder(
     faults = coder(1, "return a - b", f"return a + undefined_name\nTOKEN = '{secret}'")
     mends = coder(2, f"a + undefined_name\nTOKEN = '{secret}'", "a + b")
     tests = author(2, test_case("    assert add(2, 3) == 5"))
-    out = run(cli, project, recording((ANALYSIS, *faults, *mends, *tests)))
+    out = run(
+        cli,
+        project,
+        recording((ANALYSIS, *faults, *mends, REVIEW.replace("validate/1", "validate/2"), *tests)),
+    )
     assert "F821" in out
     assert "GitHub token" in out
     assert secret not in out

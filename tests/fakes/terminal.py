@@ -29,7 +29,13 @@ class Terminal:
     """
 
     def __init__(
-        self, home: Path, *arguments: str, columns: int = 100, rows: int = 40, **environment: str
+        self,
+        home: Path,
+        *arguments: str,
+        columns: int = 100,
+        rows: int = 40,
+        cwd: Path | None = None,
+        **environment: str,
     ) -> None:
         self._screen = pyte.HistoryScreen(columns, rows, history=5_000, ratio=1)
         self._stream = pyte.ByteStream(self._screen)
@@ -40,6 +46,8 @@ class Terminal:
             kept.pop(name, None)
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            if cwd:
+                os.chdir(cwd)
             os.execve(sys.executable, [sys.executable, "-m", "vulcan", *arguments], kept | environment)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._screen.write_process_input = self.press

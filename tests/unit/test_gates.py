@@ -80,6 +80,13 @@ def test_a_static_finding_blocks_and_a_warning_does_not() -> None:
     assert (judged.passed, judged.findings) == (True, (warning,))
 
 
+def test_the_gate_says_what_was_contested() -> None:
+    contested = Finding("ruff", Owner.CODER, "BLE001: too broad", Severity.CONTESTED, contestable=True)
+    judged = static_checks.judge(case(static=(contested,)))
+    assert judged.passed
+    assert judged.detail == "0 new findings, 0 warnings, 1 contested: told to the coder, who let them stand"
+
+
 # ----------------------------------------------------------------------------------------- existing tests
 
 

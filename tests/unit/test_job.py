@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -70,6 +71,7 @@ SEEN = BaseTestsRun(Baseline(EMPTY_RUN))
 CODER = Finding("static", Owner.CODER, "unused import")
 AUTHOR = Finding("red-green", Owner.TEST_AUTHOR, "passes without the change")
 PERSON = Finding("base", Owner.PERSON, "the suite is broken at the base commit")
+OPINION = Finding("ruff", Owner.CODER, "BLE001: too broad", path="cli.py", line=3, contestable=True)
 WARNING = Finding("review", Owner.CODER, "long name", Severity.WARNING)
 
 
@@ -370,6 +372,34 @@ def test_static_findings_send_back_and_keep_what_the_test_author_owes() -> None:
     assert next_after(*log, generated(3), CodeValidated((), 3)) is Stage.WRITE_TESTS
 
 
+def test_an_opinion_that_the_coder_lets_stand_does_not_end_the_job() -> None:
+    log = (*GENERATED, CodeValidated((OPINION,), 1))
+    assert next_after(*log) is Stage.GENERATE
+
+    job = job_after(*log, generated(1))  # the same commit again
+    assert job.next_stage() is Stage.VALIDATE
+    assert [contested.finding for contested in job.contested] == [OPINION]
+    let_stand = replace(OPINION, severity=Severity.CONTESTED)
+    assert next_after(*log, generated(1), CodeValidated((let_stand,), 2, reviewed=True)) is Stage.WRITE_TESTS
+
+
+def test_what_is_no_opinion_ends_the_job_where_the_coder_lets_it_stand() -> None:
+    assert next_after(*GENERATED, CodeValidated((OPINION, CODER), 1), generated(1)) is Stage.DELIVER
+
+
+def test_what_the_test_author_owes_is_not_lost_by_an_opinion_that_stands() -> None:
+    log = (*TESTED, run(), judged(AUTHOR, CODER), generated(2), CodeValidated((OPINION,), 2), generated(2))
+    assert next_after(*log) is Stage.VALIDATE
+    assert next_after(*log, CodeValidated((), 3)) is Stage.WRITE_TESTS
+
+
+def test_an_opinion_in_the_last_round_stops_the_proof_and_not_the_evidence() -> None:
+    log = (requested(budget=Budget(rounds=1)), *GENERATED[1:], CodeValidated((OPINION,), 1))
+    job = job_after(*log)
+    assert (job.next_stage(), job.warnings) == (Stage.WRITE_TESTS, (OPINION,))
+    assert next_after(*log, authored(), run(), judged(OPINION)) is Stage.DELIVER
+
+
 def test_tests_that_stand_are_not_written_again() -> None:
     log = (*TESTED, run(), judged(CODER), generated(2), CodeValidated((), 2))
 
@@ -398,6 +428,15 @@ def test_refused_tests_are_written_again() -> None:
 
     assert job.next_stage() is Stage.WRITE_TESTS
     assert (job.round, job.findings) == (2, (AUTHOR,))
+
+
+def test_the_same_tests_again_are_not_judged_again() -> None:
+    log = (*TESTED, run(), judged(AUTHOR))
+    job = job_after(*log, authored(1))
+    assert job.next_stage() is Stage.DELIVER
+    assert job.verdict is not None, "what was judged of them holds"
+    assert job.history[-1] == "round 2: the test author left its tests as they are"
+    assert next_after(*log, authored(2)) is Stage.RUN_TESTS
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from vulcan.application.report import (
     pull_request_body,
     release_notes,
 )
-from vulcan.domain.budget import Usage
+from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.gates import GATES, Case, judge
 from vulcan.domain.job import Job
@@ -76,7 +76,7 @@ def test_a_change_that_is_not_proven_says_what_was_tried_and_what_to_do() -> Non
 def test_before_any_evidence_nothing_is_claimed() -> None:
     text = body(verdict=None, report=None, testing=None)
     assert text.startswith("**Not proven.**")
-    assert "| ❌ | **AC-1** add(2, 3) is 5 | - | code |" in text
+    assert "| ❔ | **AC-1** add(2, 3) is 5 | - | code |" in text
     assert "### Gates" not in text
     assert "### Red and green" not in text
 
@@ -106,6 +106,13 @@ def test_a_criterion_stays_in_its_row(text: str) -> None:
 def test_next_steps_name_what_is_open_and_the_branch() -> None:
     text = next_steps(job(findings=(Finding("g", Owner.CODER, "one\nthing"),)))
     assert text.startswith("Open: one thing. Finish the work on the job's branch")
+    assert "--rounds" not in text, "rounds were not what ended it"
+    assert "--rounds" in next_steps(job(budget=Budget(rounds=1)))
+
+
+def test_criteria_are_shown_as_they_were_said() -> None:
+    criteria = (AcceptanceCriterion("AC-1", "prints a   b"),)
+    assert "prints a   b" in body(replace(GOOD, requirement=replace(REQUIREMENT, criteria=criteria)))
 
 
 def test_messages_of_merge_and_release() -> None:

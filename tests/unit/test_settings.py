@@ -24,7 +24,7 @@ from vulcan.infrastructure.settings import (
     _leaves,
     load_settings,
 )
-from vulcan.infrastructure.testing.static import configures
+from vulcan.infrastructure.testing.checker_settings import mypy_table, ruff_table
 
 Load = Callable[..., Settings]
 SHIPPED = Path(vulcan.__file__).parent / "config" / "default.toml"
@@ -355,15 +355,15 @@ def test_a_user_s_own_file_may_be_a_link(load: Load, tmp_path: Path) -> None:
 
 def test_a_project_s_pyproject_is_looked_at_without_following_or_waiting(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
-    file.write_text("[tool.ruff]\n")
-    assert configures(tmp_path, "ruff", ())
-    assert not configures(tmp_path, "mypy", ())
+    file.write_text("[tool.mypy]\n")
+    assert mypy_table(tmp_path) is not None
+    assert ruff_table(tmp_path, "a/b.py") is None
     file.rename(tmp_path / "elsewhere.toml")
     file.symlink_to(tmp_path / "elsewhere.toml")
-    assert not configures(tmp_path, "ruff", ())
+    assert mypy_table(tmp_path) is None
     file.unlink()
     os.mkfifo(file)
-    assert not configures(tmp_path, "ruff", ())
+    assert mypy_table(tmp_path) is None
 
 
 # -------------------------------------------------------------------------------------------------- errors

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from fakes.generated import events
 from fakes.sample_events import called, replied, requested
+from vulcan.application.plaintext import on_one_line
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
 from vulcan.apps.cli.safe import one_line, safe
@@ -34,6 +35,7 @@ from vulcan.domain.events import (
     StageStarted,
 )
 from vulcan.domain.job import Ended, Waiting, WaitingFor
+from vulcan.domain.texts import shortened
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\r\x9b1A"
 
@@ -71,8 +73,21 @@ def test_one_line_is_one_line_of_at_most_the_width(text: str, width: int) -> Non
     line = one_line(text, width)
     assert len(line) <= width
     assert len(line.splitlines()) <= 1
-    shown = " ".join(safe(text).split())
-    assert line == shown or line == f"{shown[: width - 1]}…"
+    assert line == on_one_line(text) or line.endswith("…")
+
+
+@given(st.text(alphabet="ab  ", max_size=80), st.integers(min_value=2, max_value=40))
+def test_texts_are_cut_between_words(text: str, width: int) -> None:
+    line = shortened(text, width)
+    assert len(line) <= width
+    cut = line.removesuffix("…")
+    assert text.startswith(cut)
+    whole = text[len(cut) : len(cut) + 1] in ("", " ") or cut.endswith(" ")
+    assert whole or " " not in text[width // 2 + 1 : width - 1], "a word was cut though a blank was near"
+
+
+def test_blanks_within_a_line_are_kept() -> None:
+    assert on_one_line("  prints `a   b`,\n  then\t`c`\n") == "prints `a   b`, then `c`"
 
 
 # ------------------------------------------------------------------------------------------------- wording

@@ -18,6 +18,7 @@ from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
 from vulcan.domain import events as e
 from vulcan.domain.policy import MergeRule
+from vulcan.domain.texts import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +162,21 @@ def _who(event: e.Event, worker: str) -> str:
 _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.JobRequested: lambda x: f"{x.instruction[:200]} (in {x.repository} at {x.base_commit[:10]})",
     e.StageStarted: lambda x: f"{x.stage.value}, round {x.round}",
-    e.StageFailed: lambda x: f"{x.stage.value}: {x.reason[:200]}",
+    e.StageFailed: lambda x: f"{x.stage.value}: {shortened(x.reason, 200)}",
     e.BaseTestsRun: lambda x: x.baseline.in_words,
     e.ModelReplied: lambda x: f"{x.key}: {x.usage.tokens} tokens",
-    e.RepliesDropped: lambda x: f"{len(x.keys)}: {x.reason[:200]}",
-    e.ModelWaited: lambda x: f"{x.seconds:.0f} s: {x.reason[:200]}",
+    e.RepliesDropped: lambda x: f"{len(x.keys)}: {shortened(x.reason, 200)}",
+    e.ModelWaited: lambda x: f"{x.seconds:.0f} s: {shortened(x.reason, 200)}",
     e.ToolCalled: lambda x: f"{x.tool}: {x.summary}",
-    e.RequirementsEdited: lambda x: x.change[:200],
-    e.RequirementsQuestioned: lambda x: x.text[:200],
-    e.SteeringGiven: lambda x: x.text[:200],
-    e.ApprovalRefused: lambda x: x.reason[:200],
+    e.RequirementsEdited: lambda x: shortened(x.change, 200),
+    e.RequirementsQuestioned: lambda x: shortened(x.text, 200),
+    e.SteeringGiven: lambda x: shortened(x.text, 200),
+    e.ApprovalRefused: lambda x: shortened(x.reason, 200),
     e.BudgetWarned: lambda x: x.words,
     e.BudgetSpent: lambda x: x.limit,
     e.EvidenceJudged: lambda x: f"{x.verdict.in_words} at {x.verdict.commit[:10]}",
     e.EffectIntended: lambda x: x.what,
-    e.EffectDone: lambda x: f"{x.key}: {x.result[:100]}",
+    e.EffectDone: lambda x: f"{x.key}: {shortened(x.result, 100)}",
     e.BranchPushed: lambda x: f"{x.branch} at {x.commit[:10]}",
     e.PullRequestOpened: lambda x: f"#{x.number} {x.title}",
     e.ApprovalRequested: lambda x: f"{x.action} of {x.commit[:10]}",
@@ -183,7 +184,7 @@ _WHAT: dict[type[e.Event], Callable[[Any], str]] = {
     e.ReleasePublished: lambda x: f"{x.tag} at {x.commit[:10]}",
     e.JobPaused: lambda x: x.reason,
     e.JobUndone: lambda x: "removed " + (", ".join(x.removed) or "nothing"),
-    e.JobFinished: lambda x: f"{x.outcome.value}: {x.reason[:200]}",
+    e.JobFinished: lambda x: f"{x.outcome.value}: {shortened(x.reason, 200)}",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vulcan.application.plaintext import on_one_line
+from vulcan.application.plaintext import on_one_line, safe
 from vulcan.application.secrets import without_secrets
 from vulcan.application.services import Repository
 from vulcan.application.testpaths import is_test_path
@@ -11,6 +11,7 @@ from vulcan.domain.events import JobRequested
 from vulcan.domain.generation import CodeArtifact
 from vulcan.domain.job import Job
 from vulcan.domain.requirements import Requirement
+from vulcan.domain.texts import shortened
 
 SUBJECT_LENGTH = 72
 
@@ -31,8 +32,8 @@ def requirement_of(job: Job) -> Requirement:
 
 def subject(requirement: Requirement) -> str:
     """The summary as a commit's first line."""
-    line = on_one_line(without_secrets(requirement.summary)).rstrip(".")
-    return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 3].rstrip() + "..."
+    line = " ".join(without_secrets(safe(requirement.summary)).split()).rstrip(".")
+    return shortened(line, SUBJECT_LENGTH, "...")
 
 
 def code_commit(repository: Repository, job: Job, job_id: str, tree: str) -> str:
@@ -51,7 +52,8 @@ def tests_commit(repository: Repository, job: Job, job_id: str, code: str, sourc
     requirement = requirement_of(job)
     paths = [a.path for a in test_artifacts(repository, code, source)]
     tree = repository.overlay(code, source, paths)
-    message = f"Test: {subject(requirement)[: SUBJECT_LENGTH - 6]}\n\nVulcan-Job: {job_id}\n"
+    short = shortened(subject(requirement), SUBJECT_LENGTH - 6, "...")
+    message = f"Test: {short}\n\nVulcan-Job: {job_id}\n"
     return repository.commit(tree, code, message)
 
 

@@ -6,6 +6,7 @@ import re
 
 from vulcan.application.plaintext import on_one_line
 from vulcan.application.secrets import without_secrets
+from vulcan.domain.texts import shortened
 
 _CODE = re.compile(r"(?<!`)(`[^`]+`)(?!`)")
 _SPECIAL = re.compile(r"[\\`*\[\]<>&|#!~$]|(?<![^\W_])_|_(?![^\W_])")
@@ -24,7 +25,8 @@ def inert(text: str, longest: int | None = None) -> str:
     Raw HTML, comments, images, links, mentions, references, headlines, tables and emphasis stay the characters that
     they are. Fits into a list item and into a table's cell.
     """
-    line = on_one_line(without_secrets(text))[:longest]
+    line = on_one_line(without_secrets(text))
+    line = line if longest is None else shortened(line, longest)
     return "".join(_part(part) for part in _CODE.split(line))
 
 

@@ -9,6 +9,8 @@ _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 
+_BREAK = re.compile(r"\s*[\n\t]\s*")
+
 
 def safe(text: str) -> str:
     """The text with control, bidirectional and invisible characters shown as hexadecimal escapes."""
@@ -19,5 +21,5 @@ def safe(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """The text on one line, as safe as that."""
-    return " ".join(safe(text).split())
+    """The text on one line, as safe as that; blanks within a line stay as they are, since criteria may be about them."""
+    return _BREAK.sub(" ", safe(text)).strip()

@@ -11,9 +11,10 @@ from vulcan.application.plaintext import on_one_line
 from vulcan.application.spending import usage_in_words
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
-from vulcan.domain.evidence import Answer, Verdict
+from vulcan.domain.evidence import Answer, Finding, Verdict
 from vulcan.domain.job import Job
 from vulcan.domain.testing import RedGreen
+from vulcan.domain.texts import shortened
 
 MARK = {True: "✅", False: "❌"}
 ANSWERS = {Answer.HOLDS: MARK[True], Answer.BROKEN: MARK[False], Answer.NOT_SEEN: "❔"}
@@ -37,7 +38,7 @@ def pull_request_body(job_id: str, job: Job) -> str:
         lines = "\n".join(f"- {inert(note, 300)}" for note in job.environment.notes)
         parts.append(f"### Environment\n{lines}")
     if job.warnings:
-        lines = "\n".join(f"- {w.gate}: {inert(w.text)} ({inert(w.path)})" for w in job.warnings)
+        lines = "\n".join(f"- {w.gate}: {inert(w.text)}{_place(w)}" for w in job.warnings)
         parts.append(f"### Warnings\n{lines}")
     if not job.proven:
         parts.append(_tried(job))
@@ -63,7 +64,7 @@ def _criteria(job: Job) -> str:
     for criterion in requirement.criteria:
         proof = proofs.get(criterion.id)
         tests = "<br>".join(map(code, proof.tests)) if proof and proof.tests else "-"
-        mark = MARK[bool(proof and proof.proven)]
+        mark = MARK[proof.proven] if proof else ANSWERS[Answer.NOT_SEEN]
         commit = job.newest_commit[:10]
         rows.append(f"| {mark} | **{criterion.id}** {inert(criterion.text)} | {tests} | {commit} |")
     return "\n".join(rows)
@@ -105,18 +106,25 @@ def _red_green_row(entry: RedGreen) -> str:
 
 def _tried(job: Job) -> str:
     lines = ["### What was tried", *(f"- {inert(note)}" for note in job.history), "", "### What is open"]
-    lines += [f"- {f.gate} ({f.owner.value}): {inert(f.text)}" for f in (job.findings or job.earlier)]
+    lines += [
+        f"- {f.gate} ({f.owner.value}): {inert(f.text)}{_place(f)}" for f in (job.findings or job.earlier)
+    ]
     return "\n".join([*lines, "", "### What to do next", next_steps(job, inert)])
+
+
+def _place(finding: Finding) -> str:
+    return f" ({inert(finding.place)})" if finding.place else ""
 
 
 def next_steps(job: Job, words: Callable[[str], str] = on_one_line) -> str:
     """What a person can do with a job that could not be proven."""
     branch = job.deployment.branch if job.deployment and job.deployment.branch else "the job's branch"
-    points = "; ".join(words(f.text[:160]) for f in (job.findings or job.earlier)[:3])
+    points = "; ".join(words(shortened(f.text, 160)) for f in (job.findings or job.earlier)[:3])
     opened = f"Open: {points}. " if points else ""
+    rounds = ", or with more rounds (`--rounds`)" if job.last_round else ""
     return (
         f"{opened}Finish the work on {branch} by hand, or run Vulcan again with an instruction "
-        "that settles them (`vulcan run`), or with more rounds (`--rounds`). `vulcan undo` removes the branch."
+        f"that settles them (`vulcan run`){rounds}. `vulcan undo` removes the branch."
     )
 
 

@@ -15,15 +15,19 @@ class Owner(StrEnum):
 
 
 class Severity(StrEnum):
-    """Whether a finding stops the job."""
+    """Whether a finding stops the job; a contested one does not: it was told to the coder and let stand."""
 
     BLOCKING = "blocking"
+    CONTESTED = "contested"
     WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, with the text that its owner needs to mend it."""
+    """One thing that is wrong, with the text that its owner needs to mend it.
+
+    `contestable` ones are a checker's opinion, which the owner may let stand; `code` is what it calls it.
+    """
 
     gate: str
     owner: Owner
@@ -31,6 +35,32 @@ class Finding:
     severity: Severity = Severity.BLOCKING
     path: str = ""
     line: int = 0
+    contestable: bool = False
+
+    @property
+    def code(self) -> str:
+        """What its text begins with, such as F401; empty where that is no code."""
+        before, colon, _ = self.text.partition(": ")
+        return before if colon and " " not in before else ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, as `path:line`; empty where the text itself says so, or nothing does."""
+        if not self.path or self.path in self.text:
+            return ""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+    def is_same_as(self, other: Finding) -> bool:
+        """Whether it is the same, wherever in the file it has moved to."""
+        return (self.gate, self.path, self.text) == (other.gate, other.path, other.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """A finding that its owner was told of and let stand, and what it said of it."""
+
+    finding: Finding
+    words: str
 
 
 class Answer(StrEnum):

@@ -57,10 +57,11 @@ from vulcan.domain.events import (
     WorkspaceSnapshotted,
     WorkStarted,
 )
-from vulcan.domain.evidence import Finding, Owner, Severity, Verdict
+from vulcan.domain.evidence import Contested, Finding, Owner, Severity, Verdict
 from vulcan.domain.generation import CodeGeneration
 from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import CodeTesting, TestReport
+from vulcan.domain.texts import shortened
 
 
 class WaitingFor(StrEnum):
@@ -124,6 +125,8 @@ class Job:
             messages the requirements and the code take into account.
         granted: rounds beyond the budget's, one for each time that the person's word led to further work.
         put_off: the stage that was due when steering sent the job back to the analyst.
+        contested: checkers' findings that the coder was told of and let stand, with its words.
+        reviewed: whether a colleague has looked at the change, in whatever round.
         baseline: the project's tests on the base commit; None in logs from before that was looked at first.
     """
 
@@ -159,6 +162,8 @@ class Job:
     findings: tuple[Finding, ...] = ()
     earlier: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    contested: tuple[Contested, ...] = ()
+    reviewed: bool = False
     history: tuple[str, ...] = ()
     effects_intended: frozenset[str] = frozenset()
     effects_done: Mapping[str, str] | None = None
@@ -215,6 +220,11 @@ class Job:
     def unheard(self) -> bool:
         """Whether the person said something that the requirements do not know of."""
         return self.analyzed < len(self.steering)
+
+    @property
+    def last_round(self) -> bool:
+        """Whether nothing can be sent back any more."""
+        return self.round >= self.budget.rounds + self.granted
 
     @property
     def merging(self) -> bool:
@@ -305,7 +315,7 @@ def _send_back(job: Job, findings: tuple[Finding, ...], note: str) -> Changes:
     """Another round for whoever owns the findings, or delivery as unproven work where no round can help."""
     changes: Changes = {"findings": findings, "earlier": findings, "history": (*job.history, note)}
     owners = {finding.owner for finding in findings}
-    if job.round >= job.budget.rounds + job.granted or owners == {Owner.PERSON}:
+    if job.last_round or owners == {Owner.PERSON}:
         return changes | {"due": Stage.DELIVER}
     to_coder = Owner.CODER in owners or not findings
     return changes | {"due": Stage.GENERATE if to_coder else Stage.WRITE_TESTS, "round": job.round + 1}
@@ -346,7 +356,7 @@ def _take_up(job: Job, revised: Requirement) -> Changes:
         "Change what it asks for; leave the code as it is where it does so already."
     )
     findings = (*job.findings, Finding(STEERING, Owner.CODER, text))
-    note = f"round {job.round}: the person said: {' '.join(words.split())[:160]}"
+    note = f"round {job.round}: the person said: {shortened(' '.join(words.split()), 160)}"
     return {
         "due": Stage.GENERATE,
         "round": job.round + 1,
@@ -448,13 +458,20 @@ def _generated(job: Job, event: CodeGenerated, at: float) -> Changes:
 
 
 def _stand_off(job: Job, generation: CodeGeneration, testing: CodeTesting | None) -> Changes:
-    """The coder leaves the code as it is in spite of findings: its words go to the test author, or to a person."""
+    """The coder leaves the code as it is in spite of findings: its words go to the test author, or to a person.
+
+    Where checkers' opinions are all that it lets stand, the work goes on, and the report says so.
+    """
     words = generation.metadata.summary
     changes: Changes = {
         "generation": generation,
         "testing": testing,
         "history": (*job.history, f"round {job.round}: the coder left the code as it is: {words}"),
     }
+    let_stand = tuple(f for f in job.findings if f.contestable)
+    changes["contested"] = (*job.contested, *(Contested(f, words) for f in let_stand))
+    if let_stand and all(f.contestable or f.owner is Owner.TEST_AUTHOR for f in job.findings):
+        return changes | {"due": Stage.VALIDATE, "findings": _of_test_author(job.findings)}
     about_tests = tuple(f for f in job.findings if f.gate == "criteria" or f.owner is Owner.TEST_AUTHOR)
     if testing is None or not about_tests:
         return changes | {"due": Stage.DELIVER}
@@ -466,9 +483,16 @@ def _stand_off(job: Job, generation: CodeGeneration, testing: CodeTesting | None
 def _validated(job: Job, event: CodeValidated, at: float) -> Changes:
     del at
     blocking = _blocking(event.findings)
-    changes: Changes = {"warnings": tuple(f for f in event.findings if f not in blocking)}
+    changes: Changes = {
+        "warnings": tuple(f for f in event.findings if f not in blocking),
+        "reviewed": job.reviewed or event.reviewed,
+    }
     for_author = _of_test_author(job.findings)
-    if blocking:
+    if blocking and job.last_round and all(f.contestable for f in blocking):
+        changes["warnings"] = (
+            event.findings
+        )  # no round is left to mend them in: they stop the proof, not the evidence
+    elif blocking:
         note = f"round {job.round}: {len(blocking)} findings of static checks or review"
         return changes | _send_back(job, blocking + for_author, note)
     mended = job.testing is not None and not for_author and not _untied(job)
@@ -483,8 +507,19 @@ def _untied(job: Job) -> bool:
     return any(criterion.id not in tied for criterion in job.requirement.criteria)
 
 
+def _same_tests(job: Job, event: TestsGenerated) -> bool:
+    """Whether the test author hands in again what was found wanting: nothing would come out of judging it anew."""
+    before, now = job.testing, event.testing
+    if before is None or not _of_test_author(job.findings):
+        return False
+    return (before.commit, before.cases) == (now.commit, now.cases)
+
+
 def _tests_generated(job: Job, event: TestsGenerated, at: float) -> Changes:
     del at
+    if _same_tests(job, event):
+        note = f"round {job.round}: the test author left its tests as they are: {event.testing.summary}"
+        return {"history": (*job.history, note.rstrip(": ")), "due": Stage.DELIVER}
     changes: Changes = {"testing": event.testing, "verdict": None}
     blocking = _blocking(event.rejected)
     if blocking:

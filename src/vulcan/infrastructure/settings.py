@@ -210,18 +210,12 @@ def load_settings(
     Raises:
         UserError: an unknown key or a value that can't be, with its source and what is allowed.
     """
-    values: Values = {"state_dir": _default_state_dir(environ, root=os.geteuid() == 0)}
-    values |= _checked("config/default.toml", tomllib.loads(_shipped()))
-    user_file = _folder(environ, "XDG_CONFIG_HOME", ".config") / "vulcan" / "vulcan.toml"
-    if user_file.is_file():
-        values |= _with_recipes(str(user_file), _read_toml(user_file), by_repository=False)
     notes: list[str] = []
-    if repository is not None:
-        values |= _from_repository(repository, values, user_file, notes)
-    values |= _from_environment(environ)
-    values |= _from_command_line(overrides)
-    for key, variables in _FALLBACK_VARIABLES.items():
-        values[key] = values[key] or next(filter(None, map(environ.get, variables)), "")
+    values = {
+        key: value
+        for _, layer in _layers(repository, environ, overrides, notes)
+        for key, value in layer.items()
+    }
     for room in ("model", "dust"):
         values[f"{room}.api_key"] = environ.get(values[f"{room}.api_key_env"], "")
     values |= _langfuse_keys(environ, notes)
@@ -230,6 +224,77 @@ def load_settings(
     values["notes"] = tuple(notes)
     return typing.cast("Settings", _build(Settings, values))
 
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """A setting as it holds, and where it comes from."""
+
+    key: str
+    value: object
+    source: str
+
+
+def explain_settings(
+    repository: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> tuple[Effective, ...]:
+    """Each setting with the source that it has its value from; keys and other secrets are none of them."""
+    found: dict[str, Effective] = {}
+    for source, layer in _layers(repository, environ, overrides, []):
+        for key, value in layer.items():
+            found[key] = Effective(key, value, _source_of(source, key, environ))
+    return tuple(found[key] for key in _SCHEMA if key in found)
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """Where the user's own settings are, whether there are any or not."""
+    return _folder(environ, "XDG_CONFIG_HOME", ".config") / "vulcan" / "vulcan.toml"
+
+
+def _source_of(source: str, key: str, environ: Mapping[str, str]) -> str:
+    if source != ENVIRONMENT:
+        return source
+    own = [name for name, known in _VARIABLES.items() if known == key and environ.get(name)]
+    others = [name for name in _FALLBACK_VARIABLES.get(key, ()) if environ.get(name)]
+    return f"{source}: {own[-1] if own else others[0]}"
+
+
+def _layers(
+    repository: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object],
+    notes: list[str],
+) -> Iterator[tuple[str, Values]]:
+    """What each source says, in rising precedence."""
+    values: Values = {"state_dir": _default_state_dir(environ, root=os.geteuid() == 0)}
+    values |= _checked("config/default.toml", tomllib.loads(_shipped()))
+    yield DEFAULTS, dict(values)
+    own = user_file(environ)
+    if own.is_file():
+        said = _with_recipes(str(own), _read_toml(own), by_repository=False)
+        values |= said
+        yield str(own), said
+    if repository is not None:
+        said = _from_repository(repository, values, own, notes)
+        values |= said
+        yield "the repository", said
+    said = _from_environment(environ)
+    values |= said
+    yield ENVIRONMENT, said
+    said = _from_command_line(overrides)
+    values |= said
+    yield "command line", said
+    yield (
+        ENVIRONMENT,
+        {
+            key: text
+            for key, variables in _FALLBACK_VARIABLES.items()
+            if not values[key] and (text := next(filter(None, map(environ.get, variables)), ""))
+        },
+    )
+
+
+DEFAULTS = "default"
+ENVIRONMENT = "environment"
 
 # ------------------------------------------------------------------------------------------------- schema
 

@@ -8,6 +8,7 @@ from vulcan.application.amendments import numbered_list
 from vulcan.domain.conversation import Conversation
 from vulcan.domain.job import Ended, Job, Waiting
 from vulcan.domain.messages import Note
+from vulcan.domain.texts import shortened
 
 MAX_NOTES = 8_000
 MAX_MESSAGE = 2_000
@@ -62,7 +63,7 @@ def _job(job_id: str, job: Job) -> str:
     lines += [f"Said by the person while it was under way: {_clipped(text)}" for text in job.steering]
     lines += [f"Decided: {answer}" for answer in job.answers]
     lines += [f"So far: {note}" for note in job.history[-MAX_ITEMS:]]
-    lines += [f"Open: {finding.text[:300]}" for finding in job.findings[:MAX_ITEMS]]
+    lines += [f"Open: {shortened(finding.text, 300)}" for finding in job.findings[:MAX_ITEMS]]
     if job.deployment and job.deployment.pull_request:
         lines.append(f"Pull request #{job.deployment.pull_request}, branch {job.deployment.branch}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from vulcan.domain.errors import UserError
 from vulcan.domain.job import Job
 from vulcan.domain.messages import Note
 from vulcan.domain.requirements import Requirement
+from vulcan.domain.texts import shortened
 
 NO_JOB = "There is no job in this conversation yet. Say what is to be done, or: /new INSTRUCTION"
 
@@ -27,7 +28,7 @@ def jobs_page(jobs: Mapping[str, Job], chosen: str) -> str:
     """Jobs and where they stand; the one that is talked about has a mark."""
     lines = []
     for job, state in jobs.items():
-        asked = state.request.instruction.split("\n")[0][:60] if state.request else ""
+        asked = shortened(state.request.instruction.split("\n")[0], 60) if state.request else ""
         lines.append(f"{'*' if job == chosen else ' '} {job}  {state_of(state)}  {asked}")
     return "\n".join(lines) or NO_JOB
 

@@ -12,6 +12,7 @@ from vulcan.application.joblog import JobLog
 from vulcan.application.report import next_steps, pull_request_body
 from vulcan.application.services import Services
 from vulcan.domain.events import BranchPushed, JobFinished, JobOutcome, PullRequestOpened
+from vulcan.domain.texts import shortened
 
 PREFIX = "vulcan/"
 SLUG_LENGTH = 40
@@ -35,8 +36,9 @@ async def deliver(services: Services, log: JobLog) -> None:
 
 def branch_name(log: JobLog) -> str:
     """`vulcan/<what>-<job>`: the same for every attempt of the job."""
-    words = re.sub(r"[^a-z0-9]+", "-", requirement_of(log.job).summary.lower()).strip("-")
-    return f"{PREFIX}{words[:SLUG_LENGTH].rstrip('-') or 'change'}-{log.id}"
+    words = re.sub(r"[^a-z0-9]+", "-", requirement_of(log.job).summary.lower())
+    slug = shortened(words.replace("-", " ").strip(), SLUG_LENGTH, "").replace(" ", "-")
+    return f"{PREFIX}{slug or 'change'}-{log.id}"
 
 
 async def _push(services: Services, log: JobLog, branch: str, commit: str) -> None:

@@ -15,7 +15,7 @@ from vulcan.application.services import Services
 from vulcan.application.suite import note_environment
 from vulcan.application.tampering import find_tampering
 from vulcan.domain.events import CodeValidated
-from vulcan.domain.evidence import Finding, Owner
+from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import STEERING, Job
 
@@ -42,10 +42,11 @@ async def validate(services: Services, log: JobLog) -> None:
     if found:
         async with services.checkouts.clean(log.id, base, base) as before:
             found = new_findings(await _check(services, before, paths), found)
+        found = tuple(weighed(job, finding) for finding in found)
     diff = services.repository.diff(base, head)
     found += find_secrets(diff)
     found += find_tampering(services.repository, base, head)
-    reviewed = not found and services.reviewer is not None and _wants_review(job)
+    reviewed = not any(_stops(job, f) for f in found) and services.reviewer is not None and _wants_review(job)
     if reviewed:
         found += await _review(services, log, diff)
     found += find_protected(services.repository, base, head)
@@ -53,8 +54,13 @@ async def validate(services: Services, log: JobLog) -> None:
 
 
 def _wants_review(job: Job) -> bool:
-    """The first change is reviewed, and one that answers a review or what the person said meanwhile."""
-    return job.round == 1 or any(f.gate == REVIEW for f in job.earlier) or _answers_steering(job)
+    """A change is reviewed once, and again where it answers a review or what the person said meanwhile."""
+    return not job.reviewed or any(f.gate == REVIEW for f in job.earlier) or _answers_steering(job)
+
+
+def _stops(job: Job, finding: Finding) -> bool:
+    """Whether a finding is mended before anything else is done; where no round is left, opinions are not."""
+    return finding.severity is Severity.BLOCKING and not (finding.contestable and job.last_round)
 
 
 def _answers_steering(job: Job) -> bool:
@@ -66,16 +72,36 @@ async def _check(services: Services, checkout: Checkout, paths: Sequence[str]) -
 
 
 def new_findings(before: Sequence[Finding], after: Sequence[Finding]) -> tuple[Finding, ...]:
-    """What `after` has and `before` has not; line numbers move, so they don't count."""
-    known = [(f.gate, f.path, f.text) for f in before]
+    """What `after` has and `before` has not; line numbers move, so they don't count.
+
+    What a checker calls the same in a file that has such findings already is only a warning: nobody heeds it there.
+    """
+    known = list(before)
+    heeded_by_nobody = {(f.gate, f.path, f.code) for f in before}
     fresh = []
     for finding in after:
-        key = (finding.gate, finding.path, finding.text)
-        if key in known:
-            known.remove(key)
+        same = next((each for each in known if each.is_same_as(finding)), None)
+        if same is not None:
+            known.remove(same)
+        elif finding.contestable and (finding.gate, finding.path, finding.code) in heeded_by_nobody:
+            fresh.append(replace(finding, severity=Severity.WARNING))
         else:
             fresh.append(finding)
     return tuple(fresh)
+
+
+def weighed(job: Job, finding: Finding) -> Finding:
+    """A checker's finding as it counts now: one that was told to the coder before and is still there stops nothing."""
+    if not finding.contestable or finding.severity is not Severity.BLOCKING:
+        return finding
+    said = next((each.words for each in job.contested if each.finding.is_same_as(finding)), None)
+    if said is not None:
+        text = f"{finding.text} (the coder let it stand: {said})"
+    elif any(earlier.is_same_as(finding) for earlier in job.earlier):
+        text = f"{finding.text} (told to the coder, and still there a round later)"
+    else:
+        return finding
+    return replace(finding, severity=Severity.CONTESTED, text=text)
 
 
 async def _review(services: Services, log: JobLog, diff: str) -> tuple[Finding, ...]:

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.apps.cli.safe import safe
+from vulcan.domain.budget import Budget
 
 if TYPE_CHECKING:
     from vulcan.bootstrap import Vulcan
+
+LIMITS = Budget()
+"""What holds unless the settings or the command line say otherwise."""
 
 Factory = Callable[[Path | None, Mapping[str, str], Mapping[str, object]], "Vulcan"]
 """Makes the installation; the entry point puts it into the command's context."""
@@ -48,16 +52,32 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "--model", help="Model, such as anthropic:claude-sonnet-5-5, dust:AGENT or recorded:PATH."
+                "--model",
+                help="Such as anthropic:claude-sonnet-5-5, dust:AGENT or recorded:PATH; default: as set.",
             ),
-            click.option("--python", help="Interpreter for the project: a version such as 3.12, or a path."),
+            click.option(
+                "--python",
+                help="Of the project: a version such as 3.12, or a path; default: what it asks for.",
+            ),
             click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1."),
-            click.option("--max-cost", type=float, help="US dollars over all agents."),
-            click.option("--max-credits", type=float, help="Credits of Dust over all agents."),
-            click.option("--max-tokens", type=int, help="Input and output tokens over all agents."),
-            click.option("--max-time", type=float, help="Seconds of work."),
-            click.option("--max-calls", type=int, help="Model calls over all agents."),
-            click.option("--rounds", type=int, help="How often work may go back to be mended."),
+            click.option(
+                "--max-cost", type=float, help=f"US dollars over all agents; default: {LIMITS.cost:g}."
+            ),
+            click.option(
+                "--max-credits", type=float, help="Credits of Dust over all agents; default: unlimited."
+            ),
+            click.option(
+                "--max-tokens", type=int, help=f"Tokens over all agents; default: {LIMITS.tokens:,}."
+            ),
+            click.option("--max-time", type=float, help=f"Seconds of work; default: {LIMITS.seconds:g}."),
+            click.option(
+                "--max-calls", type=int, help=f"Model calls over all agents; default: {LIMITS.calls}."
+            ),
+            click.option(
+                "--rounds",
+                type=int,
+                help=f"How often work may go back to be mended; default: {LIMITS.rounds}.",
+            ),
             click.option("--json", "as_json", is_flag=True, help="One event a line, for machines."),
             click.option("-v", "--verbose", is_flag=True, help="Plain lines, with each tool call."),
             click.option(

@@ -38,7 +38,10 @@ class Check:
 
 @click.command()
 def doctor() -> None:
-    """Check this machine: versions, state folder, model, and a canary in the sandbox."""
+    """Check this machine, its sandbox, the model and the services.
+
+    Canaries try to break out of the sandbox; the model and each service that is configured are asked.
+    """
     vulcan = open_vulcan()
     failed = False
     for check in _checks(vulcan):

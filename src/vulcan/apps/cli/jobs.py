@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from vulcan.apps.cli.common import open_vulcan, overrides_from, person, say
+from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
@@ -51,14 +52,14 @@ def _row(job: str, state: Job) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("job", required=False, default="")
+@click.argument("job", required=False, default="", type=JOB)
 @click.option("--events", is_flag=True, help="The log, a line an event.")
 @click.option("--diff", is_flag=True, help="The change as a diff.")
 @click.option("--json", "as_json", is_flag=True, help="The evidence (or with --events the log) for machines.")
 @click.option("--recording", is_flag=True, help="The model's replies, as a recorded: model plays them.")
 @click.option("--follow", is_flag=True, help="Show events as they come, until the job waits or has ended.")
 def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, follow: bool) -> None:
-    """Show JOB (default: the newest): its pull request with the evidence."""
+    """Show JOB (default: the newest): its pull request and evidence."""
     vulcan = open_vulcan()
     found = vulcan.desk.find(job)
     log = vulcan.desk.log(found)
@@ -161,12 +162,12 @@ def _markdown(text: str) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 @click.argument("question", nargs=-1, required=True)
 @click.option("--model", help="Model for what the log's own words do not answer (why ...); as for run.")
 @click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1.")
 def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
-    """Ask about JOB: what it cost, what failed, what proves it, why something was done.
+    """Ask about JOB: what it cost, what failed, what proves it.
 
     Common questions are answered from its log without a model, others by the model from log and files. Every source is
     checked before the answer is shown; what has none is "not in the log".
@@ -194,7 +195,7 @@ def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 def cancel(job: str) -> None:
     """End JOB; a worker that is on it stops before its next step."""
     vulcan = open_vulcan()
@@ -204,9 +205,12 @@ def cancel(job: str) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JOB)
 def undo(job: str) -> None:
-    """Remove what JOB made: branches, pull request, working directories. Your own work is never touched."""
+    """Remove what JOB made; your own work is never touched.
+
+    That is its branches, its pull request and its working directories.
+    """
     vulcan = open_vulcan()
     found = vulcan.desk.find(job)
     removed = asyncio.run(vulcan.undo(found, person()))

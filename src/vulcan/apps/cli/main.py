@@ -7,18 +7,23 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import doctor, jobs, models, prompts, setting_up, watching, work
+from vulcan.apps.cli import completing, doctor, jobs, models, prompts, setting_up, watching, work
 from vulcan.apps.cli.chat.command import chat
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
+from vulcan.apps.cli.terminals import at_terminal, colours, in_repository
 from vulcan.domain.errors import NO_ROOM, NO_ROOM_HINT, JobNotFound, UserError, VulcanError
 
 USAGE_ERRORS = (UserError, JobNotFound)
 
 
 EPILOG = """\b
-Exit codes: 0 done (proven; a merge may wait for approval), 1 failed (resume tries again), 2 usage, 3 not proven,
-4 needs a person's answer, 5 over budget, 6 cancelled, 130 paused by Ctrl-C (resume goes on)."""
+Exit codes:
+  0  done: proven (a merge may wait)    4  needs a person's answer
+  1  failed (resume tries again)        5  over budget
+  2  usage, or too few tests seen       6  cancelled
+  3  not proven                       130  paused (resume goes on)
+Limits and the model can be set once and for all: vulcan config, vulcan init."""
 
 
 class Group(click.Group):
@@ -41,13 +46,27 @@ class Group(click.Group):
             ctx.exit(ExitCode.FAILED)
 
 
-@click.group(cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    epilog=EPILOG,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "-V", "--version", message="vulcan %(version)s")
-def command() -> None:
+@click.pass_context
+def command(context: click.Context) -> None:
     """Vulcan turns an instruction into a proven change: tests, evidence, pull request.
 
-    The model never decides that it is done; the evidence is run again in clean checkouts.
+    The model never decides that it is done; the evidence is run again in clean checkouts. Without a command, at a
+    terminal and in a repository: chat.
     """
+    context.color = colours()
+    if context.invoked_subcommand is not None:
+        return
+    if not (at_terminal() and in_repository()):
+        click.echo(context.get_help(), err=True)
+        context.exit(ExitCode.USAGE)
+    chat.invoke(chat.make_context("chat", [], parent=context))
 
 
 for each in (
@@ -69,6 +88,7 @@ for each in (
     models.dust,
     setting_up.setup,
     doctor.doctor,
+    completing.completion,
     work.demo,
 ):
     command.add_command(each)

@@ -17,7 +17,10 @@ from vulcan.apps.cli.safe import safe
 @click.option("--base-url", help="OpenAI-compatible endpoint to ask, up to and with /v1.")
 @click.option("--json", "as_json", is_flag=True, help="One model a line, for machines.")
 def models(base_url: str | None, *, as_json: bool) -> None:
-    """List the models that are reachable, from where, and what a million tokens costs in US dollars."""
+    """List the models that are reachable, and their prices.
+
+    Prices are those of a million tokens, in US dollars.
+    """
     vulcan = open_vulcan(overrides={"model.base_url": base_url} if base_url else {})
     listing = asyncio.run(vulcan.models())
     if as_json:
@@ -61,7 +64,10 @@ def dust() -> None:
 @click.option("--effort", default="medium", show_default=True, help="none, light, medium or high.")
 @click.option("--editor", required=True, help="Email of a member of the workspace who may edit the agents.")
 def setup(names: tuple[str, ...], effort: str, editor: str) -> None:
-    """Make one Dust agent per model, without tools, that speaks Vulcan's protocol; what is there is kept."""
+    """Make a Dust agent for each model; what is there is kept.
+
+    They have no tools, and speak Vulcan's protocol.
+    """
     vulcan = open_vulcan()
     for name in names:
         made = asyncio.run(vulcan.set_up_dust(name, effort, editor))

@@ -15,7 +15,10 @@ from vulcan.apps.cli.safe import safe
 @click.option("--json", "as_json", is_flag=True, help="One prompt a line, with its text, for machines.")
 @click.pass_context
 def prompts(context: click.Context, *, as_json: bool) -> None:
-    """List the agents' prompts as the next job would use them: version, digest of the text, and where it is from."""
+    """List the agents' prompts as the next job would use them.
+
+    With their version, the digest of their text, and where they are from.
+    """
     if context.invoked_subcommand:
         return
     for each in open_vulcan().prompt_pages():
@@ -28,6 +31,9 @@ def prompts(context: click.Context, *, as_json: bool) -> None:
 @prompts.command()
 @click.option("--label", "labels", multiple=True, help="A further label for them, such as production.")
 def push(labels: tuple[str, ...]) -> None:
-    """Bring the packaged prompts to Langfuse, labelled vulcan-VERSION, unless those texts are there already."""
+    """Bring the packaged prompts to Langfuse.
+
+    They are labelled vulcan-VERSION; texts that are there already are not sent again.
+    """
     for agent, number, new in open_vulcan().push_prompts(labels):
         click.echo(f"{agent}: {'stored as' if new else 'is there as'} version {number}")

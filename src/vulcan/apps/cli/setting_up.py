@@ -103,7 +103,9 @@ def setup(
     write: bool,
     **options: Any,
 ) -> None:
-    """Find and prove how the project is set up and its tests are run, for vulcan.toml.
+    """Find and prove how the project is set up and tested.
+
+    What comes out belongs into vulcan.toml.
 
     What settings, files and options say is tried first; where less than 90 % of the test files are seen with it, a
     model reads CI, CONTRIBUTING and the like and proposes a recipe. It counts only when two builds from scratch, run

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.status import BETWEEN, activity_after, line_of, status_parts
+from vulcan.apps.cli.terminals import is_dumb
 from vulcan.apps.cli.wording import in_words
 from vulcan.domain.codec import encode_event
 from vulcan.domain.events import ToolCalled
@@ -116,6 +117,6 @@ def choose_view(*, as_json: bool, verbose: bool) -> View:
     """JSON if asked for, live on a terminal, plain lines elsewhere."""
     if as_json:
         return JsonView(sys.stdout)
-    if sys.stdout.isatty() and not verbose:
+    if sys.stdout.isatty() and not is_dumb() and not verbose:
         return LiveView()
     return PlainView(sys.stdout, tools=verbose)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain.errors import NotSent, UserError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, type=JOB)
 @click.option("--prometheus", is_flag=True, help="Prometheus's text format, for a node exporter's folder.")
 @click.option("--json", "as_json", is_flag=True, help="All figures for machines.")
 @click.option("--send", is_flag=True, help="Send them to the OpenTelemetry collector (OTLP over HTTP).")
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     help="Let a Prometheus server fetch the figures of all jobs at /metrics.",
 )
 def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool, serve: str | None) -> None:
-    """Show quality, speed and cost of JOBS (default: all), by agent, model, stage and tool."""
+    """Show quality, speed and cost of JOBS (default: all).
+
+    In all, and by agent, model, stage and tool.
+    """
     from vulcan.application.metrics import prometheus_text
     from vulcan.application.stats import of_jobs
     from vulcan.domain.codec import encode
@@ -106,13 +110,19 @@ def _show_table(name: str, table: Table) -> None:
 
 @click.group()
 def audit() -> None:
-    """The activity log: every act with who, what, when and on whose authority."""
+    """Verify and export the activity log.
+
+    It says of every act who, what, when and on whose authority.
+    """
 
 
 @audit.command("verify")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify_log(file: Path | None) -> None:
-    """Find lines of the log, or of the exported FILE, that were edited, removed or moved. Exits with 1 if there are."""
+    """Find what was edited, removed or moved in the log, or in FILE.
+
+    FILE is an export of the log. Exits with 1 if there is anything.
+    """
     from vulcan.application.audit import verify, verify_export
 
     vulcan = open_vulcan()
@@ -137,7 +147,10 @@ def verify_log(file: Path | None) -> None:
 @audit.command("export")
 @click.option("--output", "-o", type=click.File("w"), default="-", help="File; default: standard output.")
 def export_log(output: Any) -> None:
-    """Write all acts as JSONL, oldest first, secrets masked; `vulcan audit verify FILE` checks the file."""
+    """Write all acts as JSONL, oldest first, secrets masked.
+
+    `vulcan audit verify FILE` checks the file.
+    """
     from vulcan.application.audit import export
 
     vulcan = open_vulcan()
@@ -153,9 +166,12 @@ def traces() -> None:
 
 
 @traces.command()
-@click.argument("jobs", nargs=-1)
+@click.argument("jobs", nargs=-1, type=JOB)
 def push(jobs: tuple[str, ...]) -> None:
-    """Send of JOBS (default: all) what Langfuse does not have yet. Sending twice doubles nothing."""
+    """Send of JOBS (default: all) what Langfuse does not have yet.
+
+    Sending twice doubles nothing.
+    """
     vulcan = open_vulcan()
     pusher = vulcan.pusher()
     if pusher is None:

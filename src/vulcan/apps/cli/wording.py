@@ -37,7 +37,9 @@ def _validated(event: e.CodeValidated) -> str:
     blocking = [f for f in event.findings if f.severity is Severity.BLOCKING]
     if not event.findings:
         return f"static checks{' and review' if event.reviewed else ''}: nothing found"
-    first = "".join(f"\n    - [{f.gate}] {one_line(f.text)} {one_line(f.path)}" for f in event.findings[:5])
+    first = "".join(
+        f"\n    - [{f.gate}] {one_line(f.text)} {one_line(f.place)}".rstrip() for f in event.findings[:5]
+    )
     return f"static checks and review: {len(blocking)} to mend, {len(event.findings) - len(blocking)} warnings{first}"
 
 

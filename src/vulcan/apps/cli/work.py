@@ -16,6 +16,7 @@ import click
 
 from vulcan.application.amendments import HOW, Word, numbered_list, read_word
 from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person, say
+from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.views import View, choose_view
@@ -48,7 +49,10 @@ TERMINATED = 143
 def run(
     instruction: str | None, repo: Path, *, yes: bool, confirm: bool, blind: bool, **options: Any
 ) -> None:
-    """Turn INSTRUCTION into a proven change, on a branch and in a pull request."""
+    """Turn INSTRUCTION into a proven change.
+
+    It comes on a branch of its own and in a pull request that holds the evidence.
+    """
     if instruction == "-" or (instruction is None and not sys.stdin.isatty()):
         instruction = sys.stdin.read()
     _need_folder()
@@ -88,12 +92,12 @@ def _need_folder() -> None:
 
 
 @click.command()
-@click.argument("job", required=False, default="")
+@click.argument("job", required=False, default="", type=JOB)
 @click.option("--answer", help="Answer to the job's question.")
 @click.option("--ok", is_flag=True, help="Agree to the job's requirements.")
 @job_options
 def resume(job: str, answer: str | None, *, ok: bool, **options: Any) -> None:
-    """Go on with JOB (default: the newest one of this repository) from its last event."""
+    """Go on with JOB (default: the newest) from its last event."""
     overrides = overrides_from(options)
     first = open_vulcan()
     found = first.desk.find(job)
@@ -125,7 +129,7 @@ def _raised(budget: Budget, options: dict[str, Any]) -> Budget:
 
 
 @click.command()
-@click.argument("job", required=False, default="")
+@click.argument("job", required=False, default="", type=JOB)
 @click.option("--json", "as_json", is_flag=True, help="One event a line, for machines.")
 def approve(job: str, *, as_json: bool) -> None:
     """Approve what JOB waits for (a merge), and go on with it."""
@@ -142,7 +146,10 @@ def approve(job: str, *, as_json: bool) -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Plain lines, with each tool call.")
 @click.option("--unsafe-no-sandbox", is_flag=True, help="Only for throw-away machines: no sandbox.")
 def demo(*, as_json: bool, verbose: bool, unsafe_no_sandbox: bool) -> None:
-    """See the whole job on a small project; only the model's replies come from a recording."""
+    """See a whole job on a small project; needs no model.
+
+    Only the model's replies come from a recording.
+    """
     from vulcan.apps.cli.demo import INSTRUCTION, RECORDING, make_project
 
     overrides: dict[str, object] = {"model.name": RECORDING}

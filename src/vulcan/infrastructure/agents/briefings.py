@@ -29,7 +29,8 @@ def render(briefing: Briefing) -> str:
         )
     if briefing.findings:
         found = "\n".join(
-            f"{n}. [{f.gate}] {f.text[:MAX_FINDING]}" for n, f in enumerate(briefing.findings, 1)
+            f"{n}. [{f.gate}] {f'{f.place}: ' if f.place else ''}{f.text[:MAX_FINDING]}"
+            for n, f in enumerate(briefing.findings, 1)
         )
         parts.append(f"Findings to mend:\n{found}")
     return "\n\n".join(part for part in parts if part)

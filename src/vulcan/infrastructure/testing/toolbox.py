@@ -14,6 +14,7 @@ from vulcan.application.ports import Mount
 from vulcan.domain.errors import VulcanError
 
 TARGET = "/opt/vulcan"
+CHECKERS = "/opt/checkers"
 INSIDE = (
     "vulcan_common.py",
     "vulcan_count.py",
@@ -44,18 +45,24 @@ class Toolbox:
             self._ready = self._copy()
         return Mount(self._ready, TARGET)
 
+    def checkers(self) -> Mount:
+        """Only the checkers, as a mount; agents have them on their PATH."""
+        return Mount(self.mount().source / "checkers", CHECKERS)
+
     def _copy(self) -> Path:
         sources = [Path(str(resources.files(__package__) / "inside" / name)) for name in INSIDE]
-        sources += [find_binary("ruff"), find_binary("uv")]
-        stamp = "".join(f"{s.name}{s.stat().st_size}{s.stat().st_mtime_ns}" for s in sources)
+        sources += [find_binary("uv"), find_binary("ruff")]
+        places = {source: "checkers/ruff" if source.name == "ruff" else source.name for source in sources}
+        stamp = "".join(f"{places[s]}{s.stat().st_size}{s.stat().st_mtime_ns}" for s in sources)
         folder = self._root / hashlib.sha256(stamp.encode()).hexdigest()[:16]
         if not folder.is_dir():
             partial = folder.with_name(f"{folder.name}.{os.getpid()}")
             try:
                 partial.mkdir(parents=True, mode=0o755)
-                for source in sources:
-                    shutil.copyfile(source, partial / source.name)
-                    (partial / source.name).chmod(0o755)
+                (partial / "checkers").mkdir(mode=0o755)
+                for source, place in places.items():
+                    shutil.copyfile(source, partial / place)
+                    (partial / place).chmod(0o755)
                 _settle(partial, folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from vulcan.application.ports import (
     CommandResult,
     EnvironmentBuilder,
     Limits,
+    Mount,
     PreparedEnvironment,
     Sandbox,
 )
@@ -34,6 +35,7 @@ class Directories:
     Args:
         root: folder of the jobs' workspaces; must be reachable for the user that runs inside boxes.
         trees: folder of clean checkouts, shared by all jobs; as reachable.
+        tools: a folder of programs that commands in workspaces find last on their PATH.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Directories:
         environments: EnvironmentBuilder,
         limits: Limits,
         trees: Path,
+        tools: Mount | None = None,
     ) -> None:
         self._root, self._repository, self._sandbox = root, repository, sandbox
         self._environments, self._limits = environments, limits
@@ -53,6 +56,7 @@ class Directories:
         self._plain: dict[str, None] = {}
         self._trees = SharedTrees(trees)
         self._lock = asyncio.Lock()
+        self._tools = tools
 
     @asynccontextmanager
     async def workspace(
@@ -82,8 +86,8 @@ class Directories:
         copy_generated(environment, directory)
         spec = BoxSpec(
             workspace=directory,
-            mounts=environment.mounts,
-            environment=environment.environment,
+            mounts=(*environment.mounts, *((self._tools,) if self._tools else ())),
+            environment=with_tools(environment.environment, self._tools),
             limits=self._limits,
         )
         return await stack.enter_async_context(self._sandbox.open(spec))
@@ -218,6 +222,13 @@ class ReadOnlyFiles:
     def write(self, path: str, content: bytes) -> None:  # noqa: ARG002 - the port's
         """Refused: others read the same files."""
         raise ToolError(f"{path} can't be written: these files are only to be read.")
+
+
+def with_tools(variables: Mapping[str, str], tools: Mount | None) -> Mapping[str, str]:
+    """The variables with a folder of programs last on PATH, so that the project's own come first."""
+    if tools is None or "PATH" not in variables:
+        return variables
+    return {**variables, "PATH": f"{variables['PATH']}:{tools.target}"}
 
 
 def generated_files(environment: PreparedEnvironment) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import sys
 import time
@@ -14,6 +13,7 @@ import click
 
 from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person
 from vulcan.apps.cli.safe import one_line
+from vulcan.apps.cli.terminals import at_terminal
 from vulcan.domain.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ CHAT, SINGLE_QUESTION = "c", "q"
 @blind_option
 @job_options
 def chat(repo: Path, resume: str, *, listing: bool, yes: bool, blind: bool, **options: Any) -> None:
-    """Talk with Vulcan: start jobs, steer them, ask about them, approve, cancel, undo.
+    """Talk with Vulcan about this repository.
+
+    Start jobs, steer them, ask about them, approve, cancel, undo.
 
     On a terminal: history, completion, several lines, live stages. In a pipe: a message a line.
     """
@@ -63,12 +65,6 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, blind: bool, **op
 
         sys.exit(asyncio.run(converse_at_terminal(vulcan, talk, state, resumed=bool(resume))))
     sys.exit(_converse(vulcan, talk, as_json=options["as_json"], resumed=bool(resume)))
-
-
-def at_terminal() -> bool:
-    """Whether a person sits at a terminal that can move its cursor."""
-    able = os.environ.get("TERM", "").lower() not in {"", "dumb", "unknown"}
-    return able and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> int:
