@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,7 +48,11 @@ class TestSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Adapters for one project. Agents are only reached through here, so a job needs no model to be judged."""
+    """Adapters for one project. Agents are only reached through here, so a job needs no model to be judged.
+
+    Attributes:
+        expect_agents: says that agents will be needed; what they are made of can be loaded meanwhile.
+    """
 
     analyst: Analyst
     coder: Coder
@@ -64,3 +69,4 @@ class Services:
     runs: KeptRuns
     tests: TestSettings = field(default_factory=TestSettings)
     limits: Limits = field(default_factory=Limits)
+    expect_agents: Callable[[], None] = lambda: None

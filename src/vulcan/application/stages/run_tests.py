@@ -63,19 +63,16 @@ async def run_tests(services: Services, log: JobLog) -> None:
     trees = _trees(services, job)
     async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
         environment, form = checkout.environment.digest, checkout.environment.recipe.report
-    base_run, existing = await asyncio.gather(
-        _base_run(services, log, trees), run_suite(services, log.id, trees.existing, trees.base)
+    base_run, existing, (changes, ids, red) = await asyncio.gather(
+        _base_run(services, log, trees),
+        run_suite(services, log.id, trees.existing, trees.base),
+        _compared_and_red(services, log, trees, job.testing, form),
     )
-    changes = await _compare(services, log, trees)
-    testing = _with_undeclared(job.testing, changes.new)
-    ids = tuple(case.id for case in testing.cases)
     added = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
     measure = {path: added.get(path, ()) for path in trees.product_paths if path.endswith(".py")} | added
     changed = _changed_by_requirement(job, base_run, existing)
     request = replace(_request(services, log), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
-    new, red = await asyncio.gather(
-        _run(services, log, trees, trees.head, request), _red_run(services, log, trees, ids, form)
-    )
+    new = await _run(services, log, trees, trees.head, request)
     red_green = await _red_green(services, log, trees, ids, new.run, red, form)
     report = TestReport(
         base=base_run if job.baseline is None else TestRun((), base_run.exit_code),
@@ -92,6 +89,15 @@ async def run_tests(services: Services, log: JobLog) -> None:
         unseen=await _unseen(services, log, trees),
     )
     log.append(TestsRun(report, job.round))
+
+
+async def _compared_and_red(
+    services: Services, log: JobLog, trees: Trees, testing: CodeTesting, form: ReportForm
+) -> tuple[TestChanges, tuple[str, ...], TestRun]:
+    """What changed of the tests, the new ones, and their run on the base: none of it waits for the whole suite."""
+    changes = await _compare(services, log, trees)
+    ids = tuple(case.id for case in _with_undeclared(testing, changes.new).cases)
+    return changes, ids, await _red_run(services, log, trees, ids, form)
 
 
 def _trees(services: Services, job: Job) -> Trees:
