@@ -219,11 +219,11 @@ def eight(folder: Path, home: Path) -> None:
 
 
 def prepared(home: Path) -> float:
-    """Seconds from a job's request to its environment, of the newest job."""
+    """Seconds from the start of a job's first stage to its environment, of the newest job."""
     with closing(sqlite3.connect(home / "events.sqlite3")) as database:
         (job,) = database.execute("SELECT job FROM events ORDER BY id DESC LIMIT 1").fetchone()
         at = dict(database.execute("SELECT name, at FROM events WHERE job = ? ORDER BY seq DESC", (job,)))
-    return at["EnvironmentPrepared"] - at["JobRequested"]
+    return at["EnvironmentPrepared"] - at["StageStarted"]
 
 
 def main() -> None:

@@ -755,7 +755,6 @@ class Project:
             runs=FileKeptRuns(settings.state_dir / "runs"),
             tests=TestSettings(settings.tests.timeout, settings.tests.test_timeout, settings.tests.arguments),
             limits=settings.sandbox.limits,
-            expect_agents=vulcan.warm_up,
         )
 
     def reading(self, commit: str) -> AbstractAsyncContextManager[Workspace]:

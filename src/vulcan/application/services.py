@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,11 +47,7 @@ class TestSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Adapters for one project. Agents are only reached through here, so a job needs no model to be judged.
-
-    Attributes:
-        expect_agents: says that agents will be needed; what they are made of can be loaded meanwhile.
-    """
+    """Adapters for one project. Agents are only reached through here, so a job needs no model to be judged."""
 
     analyst: Analyst
     coder: Coder
@@ -69,4 +64,3 @@ class Services:
     runs: KeptRuns
     tests: TestSettings = field(default_factory=TestSettings)
     limits: Limits = field(default_factory=Limits)
-    expect_agents: Callable[[], None] = lambda: None

@@ -78,7 +78,6 @@ async def _look_first(services: Services, log: JobLog) -> None:
     async with services.checkouts.clean(log.id, base, base) as checkout:
         environment = checkout.environment
         note_environment(log, environment)
-        services.expect_agents()
         seen = await seen_in(services, checkout, base)
     events: list[Event] = [BaseTestsRun(seen)]
     stops = bool(seen.blind) and not request.blind
