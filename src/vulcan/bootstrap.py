@@ -29,6 +29,7 @@ from vulcan.application.tracing import Pusher
 from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import UserError, VulcanError, mask_errors, masked
 from vulcan.domain.events import Worker
+from vulcan.infrastructure.keys import StoredKeys
 from vulcan.infrastructure.leftovers import owned, start_time, sweep
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.agents.run import Tuning
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.git import GitRepository, GitSource
+    from vulcan.infrastructure.housekeeping import Freed
     from vulcan.infrastructure.llm.catalogue import Listing
     from vulcan.infrastructure.llm.dust.access import DustAccess
     from vulcan.infrastructure.llm.dust.agents import Made
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
     from vulcan.infrastructure.monitoring.live import LiveTraces
     from vulcan.infrastructure.monitoring.prompts import LangfusePrompts, ManagedPrompts
     from vulcan.infrastructure.sandbox import CanaryCheck
-    from vulcan.infrastructure.settings import Settings
+    from vulcan.infrastructure.settings import Effective, Settings
     from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
     from vulcan.infrastructure.testing.toolbox import Toolbox
     from vulcan.infrastructure.workflow.processes import WorkerProcesses
@@ -372,6 +374,72 @@ class Vulcan:
             check_model(name, self._model_access())
         _headers(self.settings.model.headers)
 
+    async def ask_model(self, name: str = "") -> str:
+        """Ask a model whether it is there; returns the name that it answers under."""
+        from vulcan.infrastructure.llm.asking import ask_whether_there
+
+        return await ask_whether_there(self.make_model(name))
+
+    def services_asked(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Each outside service that is configured, with what asks whether it is there."""
+        from vulcan.infrastructure.monitoring import reachable
+        from vulcan.infrastructure.monitoring.otlp import headers_of
+
+        monitoring, prefect = self.settings.monitoring, self.settings.workflow.prefect_api_url
+        if access := self.langfuse_access():
+            yield "Langfuse", lambda: reachable.ask_langfuse(access)
+        if endpoint := monitoring.otlp_endpoint:
+            headers = headers_of(monitoring.otlp_headers)
+            yield "OpenTelemetry collector", lambda: masked(reachable.ask_collector(endpoint, headers))
+        if prefect:
+            yield "Prefect", lambda: masked(reachable.ask_prefect(prefect))
+        if self.settings.dust.workspace and not self.settings.model.name.startswith("dust:"):
+            yield "Dust", lambda: f"{len(asyncio.run(self._dust_agents()))} agents"
+
+    async def _dust_agents(self) -> list[object]:
+        from vulcan.infrastructure.llm.dust.access import Patience
+        from vulcan.infrastructure.llm.dust.client import DustClient
+
+        client = DustClient(self.dust_access().checked(), Patience(tries=1, deadline=10.0))
+        try:
+            return list(await client.agents())
+        finally:
+            await client.close()
+
+    def effective_settings(self, repository: Path | None) -> tuple[Effective, ...]:
+        """Each setting with where its value comes from."""
+        from vulcan.infrastructure.settings import explain_settings
+
+        return explain_settings(repository, self.environ, {})
+
+    @property
+    def settings_file(self) -> Path:
+        """Where the user's own settings are, whether there are any or not."""
+        from vulcan.infrastructure.settings import user_file
+
+        return user_file(self.environ)
+
+    @property
+    def keys(self) -> StoredKeys:
+        """The keys that were given to `vulcan init`."""
+        return StoredKeys(self.settings_file.parent)
+
+    def key_variables(self, model: str) -> tuple[str, ...]:
+        """The variables of which one must hold the key for a model; none where it needs none."""
+        if model.startswith("dust:"):
+            return (self.settings.dust.api_key_env,)
+        from vulcan.infrastructure.llm.providers import PROVIDERS, provider_of
+
+        provider = provider_of(model)
+        return PROVIDERS[provider].keys if provider in PROVIDERS else (self.settings.model.api_key_env,)
+
+    def set_model(self, values: Mapping[str, str]) -> Path:
+        """Write values under [model] of the user's own settings; returns the file."""
+        from vulcan.infrastructure.keys import with_setting
+
+        with_setting(self.settings_file, "model", values)
+        return self.settings_file
+
     def missing_extras(self) -> tuple[str, ...]:
         """Extras of this distribution that the settings need and that are not installed."""
         from vulcan.infrastructure.llm.registry import missing_extras
@@ -426,6 +494,23 @@ class Vulcan:
             state / "setup",
         ]
         threading.Thread(target=sweep, args=tuple(dict.fromkeys(places)), name="tidy-up").start()
+
+    def tidy(self, keep: int, *, dry_run: bool) -> Freed:
+        """Remove ended jobs' folders, and caches beyond `keep` bytes; nothing that a living job uses."""
+        from vulcan.domain.events import EnvironmentPrepared
+        from vulcan.domain.job import Ended
+        from vulcan.infrastructure.housekeeping import InUse, tidy
+
+        jobs = dict(self.desk.jobs())
+        living = [job for job, state in jobs.items() if state.worker is not None and is_alive(state.worker)]
+        prepared = (each.event for job in living for each in self.store.read(job))
+        in_use = InUse(
+            frozenset(event.digest for event in prepared if isinstance(event, EnvironmentPrepared)),
+            frozenset(job for job, state in jobs.items() if isinstance(state.next_stage(), Ended)),
+            self.toolbox.mount().source,
+            living=bool(living),
+        )
+        return tidy(self.settings.state_dir, in_use, keep, self.clock.now(), dry_run=dry_run)
 
     @staticmethod
     def warm_up() -> None:
@@ -660,8 +745,15 @@ def open_vulcan(
     repository: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
 ) -> Vulcan:
     """The installation, with all settings read."""
-    from vulcan.infrastructure.settings import load_settings
+    from vulcan.infrastructure.settings import load_settings, user_file
 
+    stored = {
+        name: key
+        for name, key in StoredKeys(user_file(environ).parent).read().items()
+        if not environ.get(name)
+    }
+    os.environ.update(stored)  # where the providers' own libraries look for them
+    environ = {**environ, **stored}
     mask_errors(Masker(secrets_of(environ)))
     os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")  # it would write into people's terminals
     return Vulcan(load_settings(repository, environ, overrides), environ)

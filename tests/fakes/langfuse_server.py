@@ -105,6 +105,8 @@ class LangfuseServer:
             return fault, b"as ordered"
         if health:
             return 200, json.dumps({"status": "OK", "version": self.version}).encode()
+        if path == "/api/public/projects":
+            return 200, b'{"data":[]}'
         with self._lock:
             self.headers = headers
             if path.startswith(PROMPTS):

@@ -68,7 +68,8 @@ def need_model(name: str) -> None:
     if not name:
         raise UserError(
             "no model is configured. Set one of these, then run again:",
-            hint="  --model anthropic:claude-sonnet-5-5      with ANTHROPIC_API_KEY (any Pydantic AI provider by name)\n"
+            hint="  vulcan init                              asks for a provider, a model and its key, and stores them\n"
+            "  --model anthropic:claude-sonnet-5-5      with ANTHROPIC_API_KEY (any Pydantic AI provider by name)\n"
             "  --model NAME --base-url http://HOST/v1   any OpenAI-compatible server, key in OPENAI_API_KEY\n"
             "  --model dust:AGENT                       an agent of a Dust workspace; see: vulcan models\n"
             '  model = "NAME" under [tool.vulcan] in pyproject.toml, VULCAN_MODEL, or see it work first: vulcan demo',

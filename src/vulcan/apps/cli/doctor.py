@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,13 +19,15 @@ import click
 from vulcan import __version__
 from vulcan.apps.cli.common import open_vulcan
 from vulcan.apps.cli.demo import SYSTEM_FOLDERS
-from vulcan.domain.errors import VulcanError
+from vulcan.apps.cli.safe import safe
+from vulcan.domain.errors import UserError, VulcanError
 
 if TYPE_CHECKING:
     from vulcan.bootstrap import Vulcan
 
 GIT_MINIMUM = (2, 38)
 FREE_BYTES = 1024**3
+NO_MODEL = "none configured; set one with `vulcan init`; `vulcan demo` needs none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +41,37 @@ class Check:
 
 
 @click.command()
-def doctor() -> None:
+@click.option("--offline", is_flag=True, help="Ask neither the model nor services.")
+@click.option("--json", "as_json", is_flag=True, help="One check a line, for machines.")
+def doctor(*, offline: bool, as_json: bool) -> None:
     """Check this machine, its sandbox, the model and the services.
 
     Canaries try to break out of the sandbox; the model and each service that is configured are asked.
     """
-    vulcan = open_vulcan()
+    try:
+        vulcan = open_vulcan()
+    except UserError as error:  # settings that can't be read are one more thing to be told of
+        _say_unreadable(error, as_json=as_json)
+        sys.exit(1)
     failed = False
-    for check in _checks(vulcan):
+    for check in _checks(vulcan, offline=offline):
+        failed = failed or (check.needed and not check.passed)
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(check)))
+            continue
         mark = click.style("ok  ", fg="green") if check.passed else click.style("FAIL", fg="red")
         if not check.passed and not check.needed:
             mark = click.style("note", fg="yellow")
-        click.echo(f"{mark} {check.name}: {check.detail}")
-        failed = failed or (check.needed and not check.passed)
+        click.echo(f"{mark} {check.name}: {safe(check.detail)}")
     sys.exit(1 if failed else 0)
 
 
-def _checks(vulcan: Vulcan) -> Iterator[Check]:
+def _say_unreadable(error: UserError, *, as_json: bool) -> None:
+    check = Check("settings", passed=False, detail=f"{error.message}. {error.hint}")
+    click.echo(json.dumps(dataclasses.asdict(check)) if as_json else f"FAIL settings: {safe(check.detail)}")
+
+
+def _checks(vulcan: Vulcan, *, offline: bool) -> Iterator[Check]:
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check("vulcan", passed=True, detail=f"{__version__} on Python {version}")
     yield _git()
@@ -61,9 +79,24 @@ def _checks(vulcan: Vulcan) -> Iterator[Check]:
     for name in ("ruff", "uv"):
         yield _tried(name, partial(_program, vulcan, name))
     yield from _sandbox(vulcan)
-    model = vulcan.settings.model.name
-    detail = model or "none configured; `vulcan run` says how to set one, `vulcan demo` needs none"
-    yield Check("model", passed=bool(model), detail=detail, needed=False)
+    yield _model(vulcan, offline=offline)
+    for name, probe in () if offline else vulcan.services_asked():
+        yield replace(_tried(name, probe), needed=False)
+
+
+def _model(vulcan: Vulcan, *, offline: bool) -> Check:
+    """The model, asked whether it is there; without one Vulcan still does what needs none."""
+    name = vulcan.settings.model.name
+    if not name:
+        return Check("model", passed=False, detail=NO_MODEL, needed=False)
+
+    def probe() -> str:
+        vulcan.check_model()
+        if offline or name.startswith("recorded:"):
+            return f"{name} (not asked)"
+        return f"{name} answers as {asyncio.run(vulcan.ask_model())}"
+
+    return _tried("model", probe)
 
 
 def _tried(name: str, probe: Callable[[], str]) -> Check:

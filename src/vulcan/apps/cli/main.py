@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import completing, doctor, jobs, models, prompts, setting_up, watching, work
+from vulcan.apps.cli import completing, config, doctor, gc, jobs, models, prompts, setting_up, watching, work
 from vulcan.apps.cli.chat.command import chat
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
@@ -89,6 +89,9 @@ for each in (
     setting_up.setup,
     doctor.doctor,
     completing.completion,
+    config.init,
+    config.config,
+    gc.gc,
     work.demo,
 ):
     command.add_command(each)
