@@ -84,7 +84,7 @@ def test_a_stored_key_is_used_and_the_environment_s_own_holds(run: Run) -> None:
     assert given.returncode == 0, given.stderr
     assert run("doctor", "--offline", "--json").stdout.splitlines()[-1].count('"passed": true')
     again = run("init", "--model", "anthropic:claude-x", "--no-check", ANTHROPIC_API_KEY="other")
-    assert "ANTHROPIC_API_KEY is set" in again.stdout
+    assert "ANTHROPIC_API_KEY is set" in again.stderr
 
 
 def test_a_key_that_is_refused_is_said_and_all_is_stored(run: Run) -> None:

@@ -7,17 +7,22 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vulcan.apps.cli.common import open_vulcan, say
+from vulcan.apps.cli.rows import InitRow, SettingRow, emit
 from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import UserError, VulcanError, masked
+
+if TYPE_CHECKING:
+    from vulcan.bootstrap import Vulcan
 
 SUGGESTED = {"anthropic": "claude-sonnet-5-5", "openai": "gpt-5"}
 PROVIDERS = ("anthropic", "openai", "google", "groq", "mistral", "openrouter", "ollama", "dust", "url")
 """Offered by name; any other provider of Pydantic AI can be written."""
+NEED_NO_KEY = ("recorded:", "ollama:")
 
 
 @click.command()
@@ -40,7 +45,7 @@ def config(keys: tuple[str, ...], repo: Path, *, only_set: bool, as_json: bool) 
         if only_set and source == "default":
             continue
         if as_json:
-            click.echo(json.dumps({"key": key, "value": value, "source": source}))
+            emit(SettingRow(key, value, source))
         else:
             shown = "unset" if value is None else json.dumps(value, ensure_ascii=False)
             click.echo(safe(f"{key:<28} {shown:<24} {source}"))
@@ -50,7 +55,7 @@ def config(keys: tuple[str, ...], repo: Path, *, only_set: bool, as_json: bool) 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
-        return [_plain(each) for each in value]
+        return tuple(_plain(each) for each in value)
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return masked(str(value))
@@ -61,7 +66,8 @@ def _plain(value: Any) -> Any:
 @click.option("--base-url", help="OpenAI-compatible endpoint, up to and with /v1.")
 @click.option("--key-stdin", is_flag=True, help="Read the key from standard input, without asking.")
 @click.option("--no-check", is_flag=True, help="Do not ask the model whether it is there.")
-def init(model: str | None, base_url: str | None, *, key_stdin: bool, no_check: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+def init(model: str | None, base_url: str | None, *, key_stdin: bool, no_check: bool, as_json: bool) -> None:
     """Set a provider, a model and its key once and for all.
 
     The key goes into the system's keyring where there is one (needs the package keyring), else into a file that only
@@ -69,36 +75,47 @@ def init(model: str | None, base_url: str | None, *, key_stdin: bool, no_check: 
     """
     vulcan = open_vulcan()
     name, url = (model, base_url or "") if model else _chosen(base_url)
-    variables = () if _needs_no_key(name) else vulcan.key_variables(name)
-    key, given = "", next((each for each in variables if vulcan.environ.get(each)), "")
-    if key_stdin:
+    place = _store_key(vulcan, name, from_stdin=key_stdin)
+    path = vulcan.set_model({"name": name, **({"base_url": url} if url else {})})
+    if not as_json:
+        click.echo(f"model: {safe(name)}, in {path}" + (f"\nkey: in {place}" if place else ""))
+    answers = "" if no_check else _answers(name)
+    if as_json:
+        emit(InitRow(name, str(path), place, answers))
+    elif answers:
+        click.secho(f"it answers: {safe(answers)}", fg="green")
+
+
+def _store_key(vulcan: Vulcan, name: str, *, from_stdin: bool) -> str:
+    """Take the key and keep it; returns where, or nothing where none was given."""
+    variables = () if name.startswith(NEED_NO_KEY) else vulcan.key_variables(name)
+    if not variables:
+        return ""
+    given = next((each for each in variables if vulcan.environ.get(each)), "")
+    if from_stdin:
         key = sys.stdin.readline().strip()
     elif given:
-        click.echo(f"{given} is set in the environment or stored already; it is not asked for")
-    elif variables:
+        say(f"{given} is set in the environment or stored already; it is not asked for")
+        return ""
+    else:
         what = f"{variables[0]} (not shown; empty: none, or later)"
-        key = click.prompt(what, hide_input=True, default="", show_default=False).strip()
-    if key:
-        click.echo(f"key: stored in {vulcan.keys.store(variables[0], key)}")
-    path = vulcan.set_model({"name": name, **({"base_url": url} if url else {})})
-    click.echo(f"model: {safe(name)}, in {path}")
-    if no_check:
-        return
+        key = click.prompt(what, hide_input=True, default="", show_default=False, err=True).strip()
+    return vulcan.keys.store(variables[0], key) if key else ""
+
+
+def _answers(name: str) -> str:
+    """The name under which the model answers; empty for a recording, which is not asked."""
     again = open_vulcan()
     if os.environ.get("VULCAN_MODEL", name) != name:
         say("VULCAN_MODEL in the environment names another model, which holds")
     again.check_model()
     if name.startswith("recorded:"):
-        return
+        return ""
     try:
-        click.secho(f"it answers: {safe(asyncio.run(again.ask_model()))}", fg="green")
+        return asyncio.run(again.ask_model())
     except VulcanError as error:
         hint = f"{error.hint} All is stored; try again with: vulcan doctor".strip()
         raise VulcanError(f"{name} does not answer: {error.message}", hint=hint) from error
-
-
-def _needs_no_key(name: str) -> bool:
-    return name.startswith(("recorded:", "ollama:"))
 
 
 def _chosen(base_url: str | None) -> tuple[str, str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ import click
 from vulcan import __version__
 from vulcan.apps.cli.common import open_vulcan
 from vulcan.apps.cli.demo import SYSTEM_FOLDERS
+from vulcan.apps.cli.rows import CheckRow, emit
 from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import UserError, VulcanError
 
@@ -28,16 +27,6 @@ if TYPE_CHECKING:
 GIT_MINIMUM = (2, 38)
 FREE_BYTES = 1024**3
 NO_MODEL = "none configured; set one with `vulcan init`; `vulcan demo` needs none"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at; `needed` ones make the command fail."""
-
-    name: str
-    passed: bool
-    detail: str
-    needed: bool = True
 
 
 @click.command()
@@ -57,7 +46,7 @@ def doctor(*, offline: bool, as_json: bool) -> None:
     for check in _checks(vulcan, offline=offline):
         failed = failed or (check.needed and not check.passed)
         if as_json:
-            click.echo(json.dumps(dataclasses.asdict(check)))
+            emit(check)
             continue
         mark = click.style("ok  ", fg="green") if check.passed else click.style("FAIL", fg="red")
         if not check.passed and not check.needed:
@@ -67,13 +56,16 @@ def doctor(*, offline: bool, as_json: bool) -> None:
 
 
 def _say_unreadable(error: UserError, *, as_json: bool) -> None:
-    check = Check("settings", passed=False, detail=f"{error.message}. {error.hint}")
-    click.echo(json.dumps(dataclasses.asdict(check)) if as_json else f"FAIL settings: {safe(check.detail)}")
+    check = CheckRow("settings", passed=False, detail=f"{error.message}. {error.hint}")
+    if as_json:
+        emit(check)
+    else:
+        click.echo(f"FAIL settings: {safe(check.detail)}")
 
 
-def _checks(vulcan: Vulcan, *, offline: bool) -> Iterator[Check]:
+def _checks(vulcan: Vulcan, *, offline: bool) -> Iterator[CheckRow]:
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Check("vulcan", passed=True, detail=f"{__version__} on Python {version}")
+    yield CheckRow("vulcan", passed=True, detail=f"{__version__} on Python {version}")
     yield _git()
     yield _state(vulcan)
     for name in ("ruff", "uv"):
@@ -84,11 +76,11 @@ def _checks(vulcan: Vulcan, *, offline: bool) -> Iterator[Check]:
         yield replace(_tried(name, probe), needed=False)
 
 
-def _model(vulcan: Vulcan, *, offline: bool) -> Check:
+def _model(vulcan: Vulcan, *, offline: bool) -> CheckRow:
     """The model, asked whether it is there; without one Vulcan still does what needs none."""
     name = vulcan.settings.model.name
     if not name:
-        return Check("model", passed=False, detail=NO_MODEL, needed=False)
+        return CheckRow("model", passed=False, detail=NO_MODEL, needed=False)
 
     def probe() -> str:
         vulcan.check_model()
@@ -99,23 +91,23 @@ def _model(vulcan: Vulcan, *, offline: bool) -> Check:
     return _tried("model", probe)
 
 
-def _tried(name: str, probe: Callable[[], str]) -> Check:
+def _tried(name: str, probe: Callable[[], str]) -> CheckRow:
     try:
-        return Check(name, passed=True, detail=probe())
+        return CheckRow(name, passed=True, detail=probe())
     except VulcanError as error:
-        return Check(name, passed=False, detail=f"{error.message}. {error.hint}")
+        return CheckRow(name, passed=False, detail=f"{error.message}. {error.hint}")
 
 
-def _git() -> Check:
+def _git() -> CheckRow:
     git = shutil.which("git", path=SYSTEM_FOLDERS)  # where Vulcan looks too
     if git is None:
-        return Check("git", passed=False, detail="not found; install it with: apt-get install git")
+        return CheckRow("git", passed=False, detail="not found; install it with: apt-get install git")
     out = subprocess.run([git, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     numbers = tuple(int(part) for part in out.split()[2].split(".")[:2] if part.isdigit())
-    return Check("git", passed=numbers >= GIT_MINIMUM, detail=f"{out} (2.38 or newer is needed)")
+    return CheckRow("git", passed=numbers >= GIT_MINIMUM, detail=f"{out} (2.38 or newer is needed)")
 
 
-def _state(vulcan: Vulcan) -> Check:
+def _state(vulcan: Vulcan) -> CheckRow:
     folder = vulcan.settings.state_dir
 
     def probe() -> str:
@@ -135,12 +127,12 @@ def _program(vulcan: Vulcan, name: str) -> str:
     return str(path)
 
 
-def _sandbox(vulcan: Vulcan) -> Iterator[Check]:
+def _sandbox(vulcan: Vulcan) -> Iterator[CheckRow]:
     try:
         sandbox = vulcan.sandbox
     except VulcanError as error:
-        yield Check("sandbox", passed=False, detail=f"{error.message}. {error.hint}")
+        yield CheckRow("sandbox", passed=False, detail=f"{error.message}. {error.hint}")
         return
-    yield Check("sandbox", passed=sandbox.name != "none", detail=sandbox.name)
+    yield CheckRow("sandbox", passed=sandbox.name != "none", detail=sandbox.name)
     for result in asyncio.run(vulcan.canary()):
-        yield Check(f"  canary: {result.name}", result.passed, result.detail)
+        yield CheckRow(f"  canary: {result.name}", result.passed, result.detail)

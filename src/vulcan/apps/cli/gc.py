@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import click
 
 from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.rows import FreedRow, RemovedRow, emit
 
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 
@@ -41,8 +41,11 @@ def gc(keep: int, *, dry_run: bool, as_json: bool) -> None:
     freed = vulcan.tidy(keep, dry_run=dry_run)
     kinds = freed.by_kind()
     if as_json:
-        rows = {kind: {"count": count, "bytes": size} for kind, (count, size) in kinds.items()}
-        click.echo(json.dumps({"dry_run": dry_run, "freed": freed.size, "kept": freed.kept, "removed": rows}))
+        emit(
+            FreedRow(
+                dry_run, freed.size, freed.kept, {kind: RemovedRow(*each) for kind, each in kinds.items()}
+            )
+        )
         return
     for kind, (count, size) in kinds.items():
         click.echo(f"{count:>5} {kind:<22} {_in_words(size):>9}")

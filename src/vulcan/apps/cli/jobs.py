@@ -14,6 +14,7 @@ import click
 from vulcan.apps.cli.common import open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import state_in_words
+from vulcan.apps.cli.rows import AnswerRow, CancelledRow, JobRow, UndoneRow, emit
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
 from vulcan.domain.errors import UserError
@@ -29,7 +30,7 @@ def list_jobs(*, as_json: bool) -> None:
     say(vulcan.lost_jobs() if vulcan.store.jobs() else vulcan.doubts())
     for job, state in vulcan.desk.jobs():
         if as_json:
-            click.echo(json.dumps(_row(job, state)))
+            emit(_row(job, state))
         else:
             asked = state.request.instruction if state.request else ""
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.requested_at))
@@ -37,18 +38,18 @@ def list_jobs(*, as_json: bool) -> None:
             click.echo(f"{job}  {when}  {words:<34}  {one_line(asked, 70)}")
 
 
-def _row(job: str, state: Job) -> dict[str, Any]:
+def _row(job: str, state: Job) -> JobRow:
     request, deployment = state.request, state.deployment
-    return {
-        "job": job,
-        "state": state_in_words(state.next_stage()),
-        "instruction": request.instruction if request else "",
-        "repository": request.repository if request else "",
-        "branch": deployment.branch if deployment else "",
-        "proven": state.proven,
-        "tokens": state.usage.tokens,
-        "cost": state.usage.cost,
-    }
+    return JobRow(
+        job=job,
+        state=state_in_words(state.next_stage()),
+        instruction=request.instruction if request else "",
+        repository=request.repository if request else "",
+        branch=deployment.branch if deployment else "",
+        proven=state.proven,
+        tokens=state.usage.tokens,
+        cost=state.usage.cost,
+    )
 
 
 @click.command()
@@ -166,7 +167,8 @@ def _markdown(text: str) -> None:
 @click.argument("question", nargs=-1, required=True)
 @click.option("--model", help="Model for what the log's own words do not answer (why ...); as for run.")
 @click.option("--base-url", help="OpenAI-compatible endpoint for the model, up to and with /v1.")
-def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+def ask(job: str, question: tuple[str, ...], *, as_json: bool, **options: Any) -> None:
     """Ask about JOB: what it cost, what failed, what proves it.
 
     Common questions are answered from its log without a model, others by the model from log and files. Every source is
@@ -179,7 +181,7 @@ def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
     from vulcan.application.converse.questions import from_log
 
     if known := from_log(text, first.subject(found, root)):
-        click.echo(safe(known))
+        _answer(AnswerRow(found, known, from_log=True), as_json=as_json)
         return
     from vulcan.apps.cli.chat.command import SINGLE_QUESTION, begin
 
@@ -189,24 +191,37 @@ def ask(job: str, question: tuple[str, ...], **options: Any) -> None:
     vulcan = open_vulcan(root if root.is_dir() else None, overrides)
     talk = vulcan.talk(begin(vulcan, root, SINGLE_QUESTION), root, [], person())
     talk.choose(found)
-    reply = asyncio.run(talk.hear(f"/ask {text}", lambda piece: click.echo(safe(piece), nl=False)))
-    if not reply.shown:
-        click.echo(safe(reply.text))
+    show = (lambda _: None) if as_json else (lambda piece: click.echo(safe(piece), nl=False))
+    reply = asyncio.run(talk.hear(f"/ask {text}", show))
+    if as_json or not reply.shown:
+        _answer(AnswerRow(found, reply.text, from_log=False), as_json=as_json)
+
+
+def _answer(row: AnswerRow, *, as_json: bool) -> None:
+    if as_json:
+        emit(row)
+    else:
+        click.echo(safe(row.answer))
 
 
 @click.command()
 @click.argument("job", type=JOB)
-def cancel(job: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+def cancel(job: str, *, as_json: bool) -> None:
     """End JOB; a worker that is on it stops before its next step."""
     vulcan = open_vulcan()
     found = vulcan.desk.find(job)
     vulcan.desk.cancel(found, person())
+    if as_json:
+        emit(CancelledRow(found, state_in_words(vulcan.desk.log(found).job.next_stage())))
+        return
     click.echo(f"job {found} is cancelled; remove what it made with: vulcan undo {found}")
 
 
 @click.command()
 @click.argument("job", type=JOB)
-def undo(job: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+def undo(job: str, *, as_json: bool) -> None:
     """Remove what JOB made; your own work is never touched.
 
     That is its branches, its pull request and its working directories.
@@ -214,6 +229,9 @@ def undo(job: str) -> None:
     vulcan = open_vulcan()
     found = vulcan.desk.find(job)
     removed = asyncio.run(vulcan.undo(found, person()))
+    if as_json:
+        emit(UndoneRow(found, removed))
+        return
     for what in removed:
         click.echo(f"removed {what}")
     click.echo(f"job {found} is undone" if removed else f"job {found} had made nothing that is still there")

@@ -7,7 +7,19 @@ from typing import Any
 import click
 
 from vulcan import __version__
-from vulcan.apps.cli import completing, config, doctor, gc, jobs, models, prompts, setting_up, watching, work
+from vulcan.apps.cli import (
+    completing,
+    config,
+    doctor,
+    gc,
+    jobs,
+    models,
+    prompts,
+    schemas,
+    setting_up,
+    watching,
+    work,
+)
 from vulcan.apps.cli.chat.command import chat
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import safe
@@ -92,6 +104,7 @@ for each in (
     config.init,
     config.config,
     gc.gc,
+    schemas.schema,
     work.demo,
 ):
     command.add_command(each)

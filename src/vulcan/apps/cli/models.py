@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 from pathlib import Path
 
 import click
 
 from vulcan.apps.cli.common import open_vulcan, overrides_from
+from vulcan.apps.cli.rows import AgentRow, ModelRow, emit
 from vulcan.apps.cli.safe import safe
 
 
@@ -25,7 +24,7 @@ def models(base_url: str | None, *, as_json: bool) -> None:
     listing = asyncio.run(vulcan.models())
     if as_json:
         for each in listing.models:
-            click.echo(json.dumps(dataclasses.asdict(each)))
+            emit(ModelRow(each.name, each.source, each.price, each.detail))
     else:
         width = max((len(each.name) for each in listing.models), default=0)
         for each in listing.models:
@@ -63,7 +62,8 @@ def dust() -> None:
 )
 @click.option("--effort", default="medium", show_default=True, help="none, light, medium or high.")
 @click.option("--editor", required=True, help="Email of a member of the workspace who may edit the agents.")
-def setup(names: tuple[str, ...], effort: str, editor: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One agent a line, for machines.")
+def setup(names: tuple[str, ...], effort: str, editor: str, *, as_json: bool) -> None:
     """Make a Dust agent for each model; what is there is kept.
 
     They have no tools, and speak Vulcan's protocol.
@@ -71,5 +71,8 @@ def setup(names: tuple[str, ...], effort: str, editor: str) -> None:
     vulcan = open_vulcan()
     for name in names:
         made = asyncio.run(vulcan.set_up_dust(name, effort, editor))
+        if as_json:
+            emit(AgentRow(made.handle, made.sid, made.use, made.new))
+            continue
         word = "made" if made.new else "there already"
         click.echo(safe(f"{word}: {made.handle} ({made.sid}). Use it with: --model dust:{made.use}"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-
 import click
 
 from vulcan.apps.cli.common import open_vulcan
+from vulcan.apps.cli.rows import PromptRow, StoredPromptRow, emit
 from vulcan.apps.cli.safe import safe
 
 
@@ -23,17 +21,21 @@ def prompts(context: click.Context, *, as_json: bool) -> None:
         return
     for each in open_vulcan().prompt_pages():
         if as_json:
-            click.echo(json.dumps(dataclasses.asdict(each) | {"digest": each.digest}))
+            emit(PromptRow(each.agent, each.version, each.text, each.origin, each.digest))
         else:
             click.echo(safe(f"{each.agent:<12} {each.version:<12} {each.digest}  {each.origin}"))
 
 
 @prompts.command()
 @click.option("--label", "labels", multiple=True, help="A further label for them, such as production.")
-def push(labels: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One prompt a line, for machines.")
+def push(labels: tuple[str, ...], *, as_json: bool) -> None:
     """Bring the packaged prompts to Langfuse.
 
     They are labelled vulcan-VERSION; texts that are there already are not sent again.
     """
     for agent, number, new in open_vulcan().push_prompts(labels):
+        if as_json:
+            emit(StoredPromptRow(agent, number, new))
+            continue
         click.echo(f"{agent}: {'stored as' if new else 'is there as'} version {number}")

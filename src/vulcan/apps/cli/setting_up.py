@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import Coroutine
@@ -15,6 +14,7 @@ import click
 
 from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.outcomes import ExitCode
+from vulcan.apps.cli.rows import FaultRow, SetupRow, StepRow, emit
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.work import TERMINATED
 from vulcan.domain.environment import Recipe, ReportForm
@@ -42,14 +42,14 @@ class Teller:
     def __call__(self, step: str, text: str) -> None:
         """One step."""
         if self.as_json:
-            click.echo(json.dumps({"step": step, "text": safe(text)}, ensure_ascii=False))
+            emit(StepRow(step, safe(text)))
         else:
             click.echo(f"{step}: {one_line(text, 400)}")
 
     def end(self, proven: Proven, toml: str, written: str) -> None:
         """The outcome: the table and what speaks for or against it."""
         if self.as_json:
-            click.echo(json.dumps(_for_machines(proven, toml, written), ensure_ascii=False))
+            emit(_for_machines(proven, toml, written))
             return
         for line in _outcome(proven):
             click.echo(safe(line))
@@ -75,16 +75,16 @@ def _outcome(proven: Proven) -> list[str]:
     return lines
 
 
-def _for_machines(proven: Proven, toml: str, written: str) -> dict[str, Any]:
-    return {
-        "step": "end",
-        "proven": proven.counts,
-        "objections": list(proven.trials.objections),
-        "unstable": list(proven.trials.unstable),
-        "faults": [{"place": fault.place, "red": list(fault.red)} for fault in proven.trials.faults],
-        "toml": toml if proven.counts else "",
-        "written": written,
-    }
+def _for_machines(proven: Proven, toml: str, written: str) -> SetupRow:
+    return SetupRow(
+        step="end",
+        proven=proven.counts,
+        objections=tuple(proven.trials.objections),
+        unstable=tuple(proven.trials.unstable),
+        faults=tuple(FaultRow(fault.place, tuple(fault.red)) for fault in proven.trials.faults),
+        toml=toml if proven.counts else "",
+        written=written,
+    )
 
 
 @click.command("setup")

@@ -13,6 +13,7 @@ import click
 from vulcan.apps.cli.common import open_vulcan
 from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import ExitCode
+from vulcan.apps.cli.rows import BreachRow, PushedRow, VerifiedRow, emit
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain.errors import NotSent, UserError
 
@@ -118,7 +119,8 @@ def audit() -> None:
 
 @audit.command("verify")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def verify_log(file: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+def verify_log(file: Path | None, *, as_json: bool) -> None:
     """Find what was edited, removed or moved in the log, or in FILE.
 
     FILE is an export of the log. Exits with 1 if there is anything.
@@ -131,6 +133,10 @@ def verify_log(file: Path | None) -> None:
     if file is not None:
         with file.open(encoding="utf-8", errors="replace") as lines:
             breaches += verify_export(lines, chain)
+    if as_json:
+        found = tuple(BreachRow(each.where, each.what) for each in breaches)
+        emit(VerifiedRow(found, chain.length + talks.length, chain.head))
+        sys.exit(ExitCode.FAILED if breaches else ExitCode.DONE)
     for breach in breaches:
         click.secho(f"{safe(breach.where)}: {breach.what}", fg="red")
     if breaches:
@@ -167,7 +173,8 @@ def traces() -> None:
 
 @traces.command()
 @click.argument("jobs", nargs=-1, type=JOB)
-def push(jobs: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One job a line, for machines.")
+def push(jobs: tuple[str, ...], *, as_json: bool) -> None:
     """Send of JOBS (default: all) what Langfuse does not have yet.
 
     Sending twice doubles nothing.
@@ -185,6 +192,9 @@ def push(jobs: tuple[str, ...]) -> None:
         except NotSent as error:
             hint = f"{error.hint} It goes on there with: vulcan traces push".strip()
             raise NotSent(f"job {job}: {error.message}", hint=hint) from error
+        if as_json:
+            emit(PushedRow(job, pushed.spans, pushed.scores, pushed.refused))
+            continue
         click.echo(f"job {job}: {pushed.spans} spans and {pushed.scores} scores sent")
         for refused in pushed.refused:
             click.secho(f"  refused for ever: {safe(refused)}", fg="yellow")

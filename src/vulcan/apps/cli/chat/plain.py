@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from vulcan.apps.cli.rows import FragmentRow, ReplyRow, TurnRow, plain
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.views import JsonView, PlainView
 from vulcan.domain.job import Job
@@ -52,16 +53,16 @@ class JsonScreen:
     def __init__(self, out: IO[str]) -> None:
         self._out, self._view = out, JsonView(out)
 
-    def _print(self, **record: object) -> None:
-        print(json.dumps(record), file=self._out, flush=True)
+    def _print(self, row: FragmentRow | ReplyRow | TurnRow) -> None:
+        print(json.dumps(plain(row)), file=self._out, flush=True)
 
     def fragment(self, text: str) -> None:
         """A part of an answer."""
-        self._print(type="fragment", text=text)
+        self._print(FragmentRow("fragment", text))
 
     def reply(self, reply: Reply) -> None:
         """The whole answer."""
-        self._print(type="reply", text=reply.text, intent=reply.intent.value, job=reply.job, form=reply.form)
+        self._print(ReplyRow("reply", reply.text, reply.intent.value, reply.job, reply.form))
 
     def event(self, stored: StoredEvent, job: Job) -> None:
         """As elsewhere."""
@@ -70,7 +71,7 @@ class JsonScreen:
 
     def turn(self, job: str, text: str) -> None:
         """What can be done now."""
-        self._print(type="turn", job=job, text=text)
+        self._print(TurnRow("turn", job, text))
 
 
 async def converse(session: Session, messages: IO[str]) -> int:
