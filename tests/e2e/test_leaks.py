@@ -82,7 +82,7 @@ def test_a_key_that_the_model_s_service_says_back(
 ) -> None:
     echo.code = code
     options = ("--model", "any", "--base-url", f"http://{echo.place}/v1")
-    out = run(cli, project, *options, OPENAI_API_KEY=KEY)
+    out = run(cli, project, *options, OPENAI_API_KEY=KEY, VULCAN_MODEL_PATIENCE="1")
     assert f"HTTP {code}: no: /v1/chat/completions with Bearer [secret]" in out
     no_secret(home, out)
 
