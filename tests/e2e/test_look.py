@@ -280,3 +280,14 @@ def test_new_tests_that_stand_in_the_way_of_others_fail_in_the_pipeline(
     job = (ANALYSIS, *FIX, REVIEW, *author)
     out = cli(*order(project, recording(job), "--rounds", "1"), code=3)
     assert "pipeline: failed" in out
+
+
+def test_the_pipelines_commands_write_to_no_tree_that_others_use(
+    cli: Cli, home: Path, reachable: Path, recording: Recording
+) -> None:
+    files = CALC | {"vulcan.toml": 'checks = ["echo spoilt > calc.py && cat calc.py"]\n'}
+    project = make_repository(reachable / "calc", files)
+    assert "pipeline: passed" in cli(*order(project, recording(GOOD_JOB)))
+    sources = [path.read_text() for path in (home / "trees").rglob("calc.py")]
+    assert sources
+    assert not [text for text in sources if "spoilt" in text]
