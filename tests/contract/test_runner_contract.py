@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -254,6 +256,20 @@ async def test_a_run_that_dies_is_a_note(bench: Bench) -> None:
     run = await bench.run()
     assert run.note
     assert not run.passes(bench.language.failing)
+
+
+async def test_a_report_that_breaks_off_between_two_tests_is_a_note(bench: Bench) -> None:
+    """Nothing in the report itself shows that it is not whole."""
+    if bench.language.recipe.report is not ReportForm.GO:
+        return
+    lines = [
+        {"Action": "run", "Package": "example.com/it", "Test": "TestFails"},
+        {"Action": "fail", "Package": "example.com/it", "Test": "TestFails"},
+        {"Action": "fail", "Package": "example.com/it"},
+    ]
+    printed = "; ".join(f"echo {shlex.quote(json.dumps(line))}" for line in lines)
+    run = await bench.run(recipe=Recipe(command=f"{printed}; kill -9 $$", report=ReportForm.GO))
+    assert "stopped by signal 9" in run.note
 
 
 async def test_a_command_that_reports_nothing_is_a_note(bench: Bench) -> None:

@@ -215,6 +215,10 @@ def _no_report(left: _Left, recipe: Recipe, result: CommandResult, why: str) -> 
     )
 
 
+KILLED = frozenset({130, 132, 134, 135, 136, 137, 139, 141, 143, 152, 153})
+"""Exit codes that shells give for signals that end a program: its report can break off between two tests."""
+
+
 def _contradiction(
     results: tuple[TestResult, ...], recipe: Recipe, result: CommandResult, left: _Left
 ) -> str:
@@ -222,6 +226,8 @@ def _contradiction(
     bad = sum(r.outcome in BAD for r in results)
     if result.exit_code == 0 and bad:
         return f"`{recipe.command}` ended with exit code 0, yet {bad} tests failed in its report"
+    if result.exit_code in KILLED and result.exit_code != bad:  # mocha's exit code is the number of failures
+        return f"`{recipe.command}` was stopped by signal {result.exit_code - 128}: its report may lack tests"
     if result.exit_code and not bad:
         printed = f"{left.printed[-NOTE_OUTPUT:] if recipe.report_path else ''}\n{result.output}".strip()
         return f"`{recipe.command}` ended with exit code {result.exit_code}, yet no test failed in its report:\n{printed}"
