@@ -202,9 +202,10 @@ def test_a_read_only_state_folder_can_be_read(
 def test_a_recording_that_is_none_is_said(cli: Cli, project: Path, reachable: Path, content: bytes) -> None:
     path = reachable / "odd.jsonl"
     path.write_bytes(content)
-    out = cli("run", "x", "--repo", str(project), "--model", f"recorded:{path}", code=1)
+    out = cli("run", "x", "--repo", str(project), "--model", f"recorded:{path}", code=2)
     assert "line 1 of the recording" in out
     assert "bug" not in out
+    assert cli("jobs") == ""
 
 
 def test_a_recording_may_hold_any_line_separator(cli: Cli, project: Path, recording: Recording) -> None:
