@@ -193,7 +193,7 @@ def work_on(vulcan: Vulcan, job: str, *, as_json: bool, verbose: bool) -> int:
         shown = state.seq
         try:
             _hear(vulcan, job, state)
-        except click.Abort:  # Ctrl-C or Ctrl-D: the job goes on waiting
+        except (click.Abort, KeyboardInterrupt):  # Ctrl-C or Ctrl-D: the job goes on waiting
             click.echo("")
             break
     if not state.started:
