@@ -3,8 +3,6 @@
 Arguments: the port, then the socket's path. Returns once it listens; what it leaves in the background relays.
 """
 
-# pathlib costs more than the rest of this program's start
-
 import asyncio
 import os
 import socket
