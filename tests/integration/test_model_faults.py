@@ -74,6 +74,16 @@ async def test_a_busy_service_is_waited_for_as_long_as_it_asks_and_patience_last
     assert len(server.requests) == 3
 
 
+async def test_a_service_that_always_says_now_uses_patience_up_too() -> None:
+    journal = MemoryJournal()
+    with serving([status(500, retry_after="0")]) as server, pytest.raises(ModelUnavailable, match="patience"):
+        await team(server).code(BRIEFING, workspace(), journal)
+    waits = [seconds for _agent, seconds, _reason in journal.waits]
+    assert waits[0] > 0
+    assert waits == sorted(waits)
+    assert sum(waits) <= HASTY.waiting.patience
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [(400, "name"), (401, "OPENAI_API_KEY"), (403, "OPENAI_API_KEY"), (404, "name and URL")],

@@ -35,6 +35,7 @@ class Waiting:
     Attributes:
         patience: all waits before one reply together.
         first: the first wait where the service does not say how long; doubles each time, up to `longest`.
+            Where it does, a tenth of that is waited at least: a service that always says 0 uses patience up too.
     """
 
     patience: float = 600.0
@@ -148,7 +149,7 @@ class JournaledModel(WrapperModel):
             try:
                 return await self._ask(messages, settings, parameters)
             except ModelBusy as busy:
-                seconds = pause if busy.after is None else busy.after
+                seconds = pause if busy.after is None else max(busy.after, pause / 10)
                 if waited + seconds > self._waiting.patience:
                     raise self._impatient(busy, waited, seconds) from busy
                 self._journal.record_wait(self._agent, seconds, busy.message)
