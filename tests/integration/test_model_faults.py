@@ -235,7 +235,42 @@ async def test_a_command_that_prints_no_utf8_is_shown() -> None:
     assert "[exit code 1]" in server.requests[-1]["messages"][-1]["content"]
 
 
-WRONG = calls(("shell", {"command": ["python", "-m", "pytest"], "timeout": "30s"}))
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        ({"command": ["python", "-m", "pytest"], "timeout": "30s"}, "python -m pytest"),
+        ({"command": ["bash", "-lc", "ls | wc"], "timeout": 30.5}, "ls | wc"),
+        ({"command": "ls", "description": "List all files", "timeout": "30"}, "ls"),
+    ],
+)
+async def test_arguments_whose_meaning_is_plain_are_taken(arguments: dict[str, Any], command: str) -> None:
+    files = workspace()
+    with serving([calls(("shell", arguments)), text("done")]) as server:
+        await team(server).code(BRIEFING, files, MemoryJournal())
+    assert files.commands == [command]
+
+
+async def test_an_argument_that_a_tool_lacks_is_told_and_nothing_is_done() -> None:
+    files = workspace()
+    with serving([calls(("shell", {"command": "ls", "cwd": "src"})), text("done")]) as server:
+        await team(server).code(BRIEFING, files, MemoryJournal())
+    assert files.commands == []
+    told = server.requests[1]["messages"][-1]["content"]
+    assert "shell has no cwd, so nothing was done. It takes: command, timeout." in told
+
+
+async def test_wrong_arguments_are_told_in_plain_words() -> None:
+    with serving([WRONG, text("done")]) as server:
+        await team(server).code(BRIEFING, workspace(), MemoryJournal())
+    told = server.requests[1]["messages"][-1]["content"]
+    assert (
+        "shell was not taken, so nothing was done. command: Input should be a valid string (given: {" in told
+    )
+    assert "pydantic" not in told
+    assert "additionalProperties': False" in str(server.requests[0]["tools"])
+
+
+WRONG = calls(("shell", {"command": {"run": "python -m pytest"}, "timeout": "soon"}))
 
 
 @pytest.mark.parametrize("bad", [WRONG, text(""), text('<tool_call>{"name": "edit"}</tool_call>')])

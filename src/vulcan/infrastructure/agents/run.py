@@ -19,6 +19,7 @@ from pydantic_ai.usage import UsageLimits
 
 from vulcan.application.ports import CallJournal, Workspace
 from vulcan.domain.errors import ModelUnavailable
+from vulcan.infrastructure.agents.arguments import in_plain_words
 from vulcan.infrastructure.agents.briefings import said
 from vulcan.infrastructure.agents.history import MAX_CHARACTERS, bounded, characters
 from vulcan.infrastructure.agents.journaled import JournaledModel, Waiting
@@ -197,7 +198,7 @@ class AgentRun:
         if news and isinstance(last, ModelRequest):
             parts = [*last.parts, *(UserPromptPart(said(text)) for text in news)]
             messages = [*messages[:-1], replace(last, parts=parts)]
-        return await bounded(messages, self._longest)
+        return await bounded(in_plain_words(messages), self._longest)
 
     async def _shorter(self, messages: list[ModelMessage]) -> list[ModelMessage] | None:
         """Half of a history that the model can't read at once, and the same bound from here on; None where it can't be."""

@@ -12,6 +12,7 @@ from pydantic_ai.tools import Tool
 
 from vulcan.application.ports import CallJournal, CommandResult, Workspace
 from vulcan.domain.errors import ToolError
+from vulcan.infrastructure.agents.arguments import Command, Line, Seconds, refuse_unknown, tool_of
 from vulcan.infrastructure.agents.edits import replace_once
 from vulcan.infrastructure.agents.journaled import JournaledModel
 
@@ -39,14 +40,17 @@ class Tools:
 
     def reading(self) -> list[Tool[object]]:
         """Tools that change nothing."""
-        return [Tool(self.read), Tool(self.search)]
+        return [tool_of(self.read), tool_of(self.search)]
 
     def writing(self) -> list[Tool[object]]:
         """All that a coder needs."""
-        return [Tool(self.shell), Tool(self.read), Tool(self.edit), Tool(self.write)]
+        return [tool_of(self.shell), tool_of(self.read), tool_of(self.edit), tool_of(self.write)]
 
-    async def shell(self, ctx: RunContext[object], command: str, timeout: int = 120) -> str:
+    async def shell(
+        self, ctx: RunContext[object], command: Command, timeout: Seconds = 120, **other: object
+    ) -> str:
         """Run a bash command in the project's root; `timeout` in seconds. End a command with & to leave it running."""
+        refuse_unknown("shell", "command, timeout", other)
         seconds = max(1, min(timeout, MAX_TIMEOUT))
 
         async def do() -> str:
@@ -54,16 +58,20 @@ class Tools:
 
         return await self.record(ctx, "shell", command, do)
 
-    async def read(self, ctx: RunContext[object], path: str, start: int = 1, end: int = 0) -> str:
+    async def read(
+        self, ctx: RunContext[object], path: str, start: Line = 1, end: Line = 0, **other: object
+    ) -> str:
         """Read a text file with line numbers, from line `start` to line `end` (0: as much as fits)."""
+        refuse_unknown("read", "path, start, end", other)
 
         async def do() -> str:
             return numbered(self._text(path), path, start, end) + self._rules(path)
 
         return await self.record(ctx, "read", f"{path} {start} {end}", do)
 
-    async def edit(self, ctx: RunContext[object], path: str, old: str, new: str) -> str:
+    async def edit(self, ctx: RunContext[object], path: str, old: str, new: str, **other: object) -> str:
         """Replace the text `old`, which must occur exactly once in the file, by `new`."""
+        refuse_unknown("edit", "path, old, new", other)
 
         async def do() -> str:
             changed = replace_once(self._text(path), old, new, path)
@@ -72,8 +80,9 @@ class Tools:
 
         return await self.record(ctx, "edit", f"{path} {old} {new}", do)
 
-    async def write(self, ctx: RunContext[object], path: str, content: str) -> str:
+    async def write(self, ctx: RunContext[object], path: str, content: str, **other: object) -> str:
         """Create a file, or replace its whole content."""
+        refuse_unknown("write", "path, content", other)
 
         async def do() -> str:
             self._workspace.write(path, content.encode())
@@ -81,8 +90,9 @@ class Tools:
 
         return await self.record(ctx, "write", f"{path} {content}", do)
 
-    async def search(self, ctx: RunContext[object], pattern: str, path: str = ".") -> str:
+    async def search(self, ctx: RunContext[object], pattern: str, path: str = ".", **other: object) -> str:
         """Find lines that match an extended regular expression, below `path`."""
+        refuse_unknown("search", "pattern, path", other)
         where = shlex.quote(path)
         command = f"grep -rnIE --exclude-dir=.git -m 20 -e {shlex.quote(pattern)} -- {where} | cut -c1-200 | head -60"
 
