@@ -23,7 +23,7 @@ from pathlib import Path
 
 from vulcan.application.stages.prepare import command_of, look
 from vulcan.application.suite import suite_of
-from vulcan.bootstrap import open_vulcan
+from vulcan.bootstrap import application
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.testing import Outcome
@@ -40,9 +40,9 @@ def find(folder: Path, name: str) -> Path | None:
 async def see(clone: Path, home: Path, timeout: float) -> dict[str, object]:
     """What the look shows of a repository."""
     overrides = {"tests.timeout": timeout}
-    vulcan = open_vulcan(clone, {**os.environ, "VULCAN_HOME": str(home)}, overrides)
-    source = vulcan.source().inspect(clone)
-    project = vulcan.project(source.root)
+    vulcan = application(clone, {**os.environ, "VULCAN_HOME": str(home)}, overrides)
+    source = vulcan.setup.inspect(clone)
+    project = vulcan.container.project(source.root)
     project.repository.fetch(source.root, source.head)
     services, started = project.services, time.monotonic()
     async with services.checkouts.clean("reach", source.head, source.head) as checkout:

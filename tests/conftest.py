@@ -157,10 +157,10 @@ class Cli:
         from click.testing import CliRunner
 
         from vulcan.apps.cli.main import command
-        from vulcan.bootstrap import open_vulcan
+        from vulcan.bootstrap import bootstrap
 
         env = {**self.environment, **environment}
-        result = CliRunner().invoke(command, list(arguments), env=env, obj=open_vulcan, prog_name="vulcan")
+        result = CliRunner().invoke(command, list(arguments), env=env, obj=bootstrap, prog_name="vulcan")
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         self.code, self.out = result.exit_code, result.output

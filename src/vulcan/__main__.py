@@ -17,9 +17,9 @@ def main() -> None:
         50_000, 20, 50
     )  # most of what is made are modules, which stay: looking for waste in them is a tenth
     from vulcan.apps.cli.main import command  # noqa: PLC0415 - --version stays light
-    from vulcan.bootstrap import open_vulcan  # noqa: PLC0415
+    from vulcan.bootstrap import bootstrap  # noqa: PLC0415
 
-    command(prog_name="vulcan", obj=open_vulcan)
+    command(prog_name="vulcan", obj=bootstrap)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pytest
 
 from fakes.memory_store import MemoryEventStore
 from fakes.sample_events import called, replied, requested, some_events
+from vulcan.application.audit import verify
 from vulcan.application.ports import EventStore
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
@@ -264,3 +265,29 @@ def test_one_store_may_be_used_from_many_threads(store: EventStore) -> None:
     assert sorted(store.jobs()) == ["job-0", "job-1", "job-2", "job-3"]
     for job in store.jobs():
         assert [each.event for each in store.read(job)] == some_events()
+
+
+def test_who_asks_for_changes_learns_which_logs_have_news(store: EventStore) -> None:
+    assert store.changed(0) == (0, [])
+    store.append("job-1", 0, [requested()])
+    store.append("job-2", 0, [requested()])
+    place, changed = store.changed(0)
+    assert changed == ["job-1", "job-2"]
+    assert store.changed(place) == (place, [])
+    store.append("job-1", 1, [replied()])
+    later, changed = store.changed(place)
+    assert changed == ["job-1"]
+    assert later > place
+
+
+def test_all_logs_are_one_chain_that_verifies(store: EventStore) -> None:
+    store.append("job-1", 0, [requested(), replied()])
+    store.append("job-2", 0, [requested()])
+    store.append("job-1", 2, [replied()])
+    chain = store.chain()
+    assert verify(chain) == []
+    assert [(link.job, link.seq) for link in chain.links] == [
+        ("job-1", 1), ("job-1", 2), ("job-2", 1), ("job-1", 3)
+    ]  # fmt: skip
+    assert (chain.length, chain.head) == (4, chain.links[-1].digest)
+    store.check()

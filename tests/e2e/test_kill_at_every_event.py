@@ -8,21 +8,19 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conftest import GOOD_JOB, git
+from vulcan.application.jobs.commands import Order
 from vulcan.application.ports import EventStore, StoredEvent
-from vulcan.application.requests import Order
-from vulcan.bootstrap import Vulcan
+from vulcan.bootstrap import Application, application
 from vulcan.domain.budget import Budget
 from vulcan.domain.events import EffectDone, Event, JobFinished, JobOutcome, ModelReplied, ToolCalled
 from vulcan.domain.policy import MergeRule, ReviewPolicy
 from vulcan.infrastructure.llm.recorded import RecordedModel, load_recording
-from vulcan.infrastructure.settings import load_settings
 
 
 class DyingStore:
@@ -55,46 +53,31 @@ class CountingModel(RecordedModel):
         return await super().request(messages, model_settings, model_request_parameters)
 
 
-class Installation(Vulcan):
+def installation(home: Path, model: str, kill: tuple[int, bool] | None = None) -> Application:
     """A Vulcan that dies where it is told to."""
 
-    kill: tuple[int, bool] | None = None
+    def dying(store: EventStore) -> Any:
+        return DyingStore(store, kill[0], after=kill[1]) if kill else store
 
-    @cached_property
-    def store(self) -> Any:
-        real = super().store
-        return DyingStore(real, self.kill[0], after=self.kill[1]) if self.kill else real
-
-    def make_model(self) -> Any:
-        recorded = load_recording(self.settings.model.name)
+    def counting(name: str) -> Any:
+        recorded = load_recording(name)
         model = CountingModel(recorded.model_name, recorded._replies)
-        model.calls = self.settings.state_dir / "calls"
+        model.calls = home / "calls"
         return model
 
-
-def installation(home: Path, model: str, kill: tuple[int, bool] | None = None) -> Installation:
-    overrides = {"model.name": model, "state_dir": str(home)}
-    vulcan = Installation(load_settings(None, {"VULCAN_HOME": str(home)}, overrides), dict(os.environ))
-    vulcan.kill = kill
-    return vulcan
+    environ = {**os.environ, "VULCAN_HOME": str(home)}
+    return application(None, environ, {"model.name": model}, store=dying, model=counting)
 
 
 def request(home: Path, project: Path, model: str) -> str:
     vulcan = installation(home, model)
     policy = ReviewPolicy(MergeRule.PROVEN, release=True)
-    return vulcan.desk.request(Order("Make add add", project, model, Budget(), policy), vulcan.source())
+    return vulcan.jobs.commands.request(Order("Make add add", project, model, Budget(), policy))
 
 
 def work(home: Path, project: Path, model: str, job: str, kill: tuple[int, bool] | None = None) -> None:
     vulcan = installation(home, model, kill)
-
-    async def go() -> None:
-        place = vulcan.project(project)
-        base = vulcan.desk.log(job).job.request
-        await place.bring(base.base_commit, base.base_branch)
-        await place.engine([]).run(job)
-
-    asyncio.run(go())
+    asyncio.run(vulcan.jobs.runner.run(job))
 
 
 def in_a_process(*arguments: Any) -> int:
@@ -111,16 +94,16 @@ def in_a_process(*arguments: Any) -> int:
 
 
 def story(home: Path, model: str, job: str) -> str:
-    return "\n".join(str(stored) for stored in installation(home, model).store.read(job))
+    return "\n".join(str(stored) for stored in installation(home, model).container.store.read(job))
 
 
 def outcome(home: Path, project: Path, model: str, job: str) -> dict[str, Any]:
     """What must be the same after any kill."""
     vulcan = installation(home, model)
-    events = [stored.event for stored in vulcan.store.read(job)]
-    forge = vulcan.repository(project).git_dir
+    events = [stored.event for stored in vulcan.container.store.read(job)]
+    forge = vulcan.container.repository(project).git_dir
     refs = git(forge, "for-each-ref", "--format=%(refname)").splitlines()
-    state = vulcan.desk.log(job).job
+    state = vulcan.jobs.queries.job(job)
     return {
         "finished": [e.outcome for e in events if isinstance(e, JobFinished)],
         "replies": Counter(e.key for e in events if isinstance(e, ModelReplied)),
@@ -144,7 +127,7 @@ def test_killed_before_or_after_any_event_the_job_ends_the_same(
     wanted = outcome(home, project, model, straight)
     assert wanted["finished"] == [JobOutcome.DONE]
     assert (len(wanted["pulls"]), len(wanted["tags"]), wanted["merges"], wanted["branch"]) == (1, 1, "1", "2")
-    length = installation(home, model).desk.log(straight).job.seq
+    length = installation(home, model).jobs.queries.job(straight).seq
     environments = (home / "environments").resolve()
 
     points = [(at, False) for at in range(2, length + 1)] + [(at, True) for at in range(2, length + 1, 4)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ from click.testing import CliRunner
 from conftest import ANALYSIS, CALC, FIX, GOOD_JOB, REVIEW, TESTS, Cli, git, make_repository, reply
 from fakes.chat import Chat
 from vulcan.application import ports
+from vulcan.application.api import Vulcan
 from vulcan.application.services import Services
 from vulcan.apps.cli.main import command
-from vulcan.bootstrap import Project, Vulcan
-from vulcan.infrastructure.settings import load_settings
+from vulcan.bootstrap import bootstrap
 
 pytestmark = pytest.mark.sandbox
 Recording = Callable[[Sequence[str]], str]
@@ -188,15 +187,6 @@ class Counting:
         return await self._real.run(checkout, environment, request)
 
 
-class CountingProject(Project):
-    seen: list[ports.TestRequest]
-
-    @cached_property
-    def services(self) -> Services:
-        services = super().services
-        return replace(services, runner=Counting(services.runner, self.seen))
-
-
 class Runs:
     """The command line in this process, with every run counted."""
 
@@ -214,15 +204,11 @@ class Runs:
 
     def _open(self, repository: Path | None, environ: object, overrides: dict[str, object]) -> Vulcan:
         del environ
-        seen, home = self.seen, {"VULCAN_HOME": str(self._home)}
 
-        class Counted(Vulcan):
-            def project(self, root: Path) -> Project:
-                made = CountingProject(self, root)
-                made.seen = seen
-                return made
+        def counted(services: Services) -> Services:
+            return replace(services, runner=Counting(services.runner, self.seen))
 
-        return Counted(load_settings(repository, home, overrides), home)
+        return bootstrap(repository, {"VULCAN_HOME": str(self._home)}, overrides, services=counted)
 
 
 @pytest.fixture

@@ -144,7 +144,11 @@ def test_a_damaged_log_is_said_instead_of_jobs_that_are_missing(
 
 def test_what_a_killed_run_left_is_swept(cli: Cli, home: Path, project: Path, recording: Recording) -> None:
     dead = subprocess.run(
-        [sys.executable, "-c", "from vulcan.infrastructure.leftovers import owned; print(owned('tree'))"],
+        [
+            sys.executable,
+            "-c",
+            "from vulcan.infrastructure.process.leftovers import owned; print(owned('tree'))",
+        ],
         check=True,
         capture_output=True,
         text=True,

@@ -8,18 +8,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from conftest import ANALYSIS, CALC, GOOD_JOB, REVIEW, TESTS, Cli, make_repository, reply
+from vulcan.application.api import Vulcan
 from vulcan.application.ports import Sandbox
 from vulcan.apps.cli.main import command
-from vulcan.bootstrap import Vulcan
+from vulcan.bootstrap import bootstrap
 from vulcan.domain.events import Stage
 from vulcan.infrastructure.sandbox import LandlockSandbox, NoSandbox
-from vulcan.infrastructure.settings import load_settings
 
 pytest_plugins = ["fakes.prefect_server"]
 Recording = Callable[[Sequence[str]], str]
@@ -27,13 +28,7 @@ Recording = Callable[[Sequence[str]], str]
 
 def weaker(kind: Callable[[], Sandbox]) -> Callable[..., Vulcan]:
     """What opens a Vulcan whose commands run in this kind of sandbox."""
-
-    class Weaker(Vulcan):
-        sandbox = kind()
-
-    return lambda repository, environ, overrides: Weaker(
-        load_settings(repository, environ, overrides), environ
-    )
+    return partial(bootstrap, sandbox=kind)
 
 
 @pytest.mark.sandbox

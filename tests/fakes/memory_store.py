@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
-from vulcan.application.ports import BlobStore, StoredEvent
+from vulcan.application.audit import seal_event
+from vulcan.application.ports import BlobStore, Chain, Link, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event
 from vulcan.infrastructure.store.records import Record, from_record, to_record
@@ -36,6 +37,7 @@ class MemoryEventStore:
     def __init__(self, blobs: BlobStore | None = None, now: Callable[[], float] | None = None) -> None:
         self._blobs = blobs or MemoryBlobStore()
         self._logs: dict[str, list[tuple[float, Record]]] = {}
+        self._links: list[Link] = []
         self._now = now or map(float, count(1)).__next__
 
     def append(self, job: str, expected_seq: int, events: Sequence[Event]) -> list[StoredEvent]:
@@ -46,6 +48,10 @@ class MemoryEventStore:
         records = [(at, to_record(event, self._blobs)) for event in events]
         if records:
             self._logs[job] = log + records
+        for seq, (_, record) in enumerate(records, expected_seq + 1):
+            place = (job, seq, at, record.name, record.version, record.content)
+            head = seal_event(self._links[-1].digest if self._links else "", *place)
+            self._links.append(Link(len(self._links) + 1, *place, head))
         return [StoredEvent(job, seq, at, event) for seq, event in enumerate(events, expected_seq + 1)]
 
     def read(self, job: str, after: int = 0) -> list[StoredEvent]:
@@ -66,3 +72,13 @@ class MemoryEventStore:
                 yield stored
             if not news:
                 yield None
+
+    def changed(self, after: int) -> tuple[int, list[str]]:
+        return len(self._links), list(dict.fromkeys(link.job for link in self._links[after:]))
+
+    def chain(self) -> Chain:
+        head = self._links[-1].digest if self._links else ""
+        return Chain(list(self._links), 1, 0, len(self._links), head)
+
+    def check(self) -> None:
+        """Nothing in memory is damaged."""

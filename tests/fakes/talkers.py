@@ -8,13 +8,16 @@ from pathlib import Path
 
 from fakes.clock import StillClock
 from fakes.desk import MemoryWorkspace
+from fakes.memory_forge import MemoryForge
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
+from fakes.memory_vcs import MemoryVcs
+from fakes.projects import FakeProject, jobs_on
 from fakes.sample_events import BASE_COMMIT
 from vulcan.application.converse.log import ConversationLog
 from vulcan.application.converse.questions import Subject
 from vulcan.application.converse.talk import Services, Talk
+from vulcan.application.jobs.commands import Order
 from vulcan.application.ports import CallJournal, Interpretation, SourceState, Workspace
-from vulcan.application.requests import Desk, Order
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.events import ConversationStarted, Event
 from vulcan.domain.generation import CodeArtifact
@@ -118,7 +121,12 @@ class Source:
         raise AssertionError
 
     def withdraw(self, root: Path, branch: str) -> bool:
-        raise AssertionError
+        return True
+
+
+async def passing(commit: str) -> tuple[bool, str, float]:
+    del commit
+    return True, "", 0.0
 
 
 class Table:
@@ -129,9 +137,10 @@ class Table:
     ) -> None:
         self.blobs = MemoryBlobStore()
         self.jobs, self.store = MemoryEventStore(self.blobs), MemoryEventStore(self.blobs)
-        self.desk = Desk(self.jobs, self.blobs, StillClock())
+        project = FakeProject(Source(), MemoryForge(MemoryVcs(), passing))
+        self.undone = project.checkouts.removed
+        self.ordered = jobs_on(project, self.jobs, self.blobs, StillClock())
         self.workers = NotedWorkers()
-        self.undone: list[str] = []
         self.shown: list[str] = []
         self.interpreter, self.answerer = interpreter, answerer
         self.store.append("c1", 0, [ConversationStarted("/project", "ada")])
@@ -140,22 +149,16 @@ class Table:
     def again(self) -> Talk:
         """The conversation as another process opens it."""
         services = Services(
-            desk=self.desk,
+            jobs=self.ordered,
             workers=self.workers,
-            source=Source(),
             order=lambda text: Order(text, Path("/project"), "m", Budget(), ReviewPolicy(), by="ada"),
             subject=self._subject,
-            undo=self._undo,
             interpreter=self.interpreter,
             answerer=self.answerer,
             budget=Budget(calls=50),
             by="ada",
         )
         return Talk(ConversationLog("c1", self.store, self.blobs), services)
-
-    async def _undo(self, job: str) -> tuple[str, ...]:
-        self.undone.append(job)
-        return ("branch vulcan/x",)
 
     def _subject(self, job: str) -> Subject:
         log = self.jobs.read(job) if job else []

@@ -366,9 +366,9 @@ def test_without_keys_it_says_what_to_set(home: Path, cli: Cli) -> None:
 
 def test_without_keys_nothing_of_langfuse_is_loaded(home: Path) -> None:
     code = (
-        "import sys; from vulcan.bootstrap import open_vulcan\n"
-        f"v = open_vulcan(None, {{'VULCAN_HOME': {str(home)!r}}}, {{}})\n"
-        "assert v.pusher() is None\n"
+        "import sys; from vulcan.bootstrap import bootstrap\n"
+        f"v = bootstrap(None, {{'VULCAN_HOME': {str(home)!r}}}, {{}})\n"
+        "assert v.observability.live_traces() is None\n"
         "assert not {m for m in sys.modules if m.startswith(('langfuse', 'opentelemetry.sdk', 'vulcan.infrastructure.mon'))}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -19,7 +19,7 @@ from fakes.whole_job import WholeJob, whole_job
 from vulcan.application.masking import Masker
 from vulcan.application.trace import trace_of
 from vulcan.application.tracing import Pusher
-from vulcan.bootstrap import open_vulcan
+from vulcan.bootstrap import application
 from vulcan.domain.errors import NotSent
 from vulcan.domain.events import JobCancelled
 from vulcan.infrastructure.monitoring.live import LiveTraces
@@ -223,29 +223,29 @@ def test_the_next_jobs_sender_sends_what_a_refused_one_owes(
 ) -> None:
     keys = {**KEYS, "LANGFUSE_BASE_URL": server.url, "VULCAN_HOME": str(state)}
     owing = expected(state)
-    vulcan = open_vulcan(None, keys, {})
+    vulcan = application(None, keys, {})
     if begun:  # as a job does that is watched
         server.fault = 503
-        refused = vulcan.live_traces()
+        refused = vulcan.observability.live_traces()
         assert refused is not None
-        for entry in vulcan.store.read("job1"):
+        for entry in vulcan.container.store.read("job1"):
             refused.saw(entry)
         while not refused.trouble:
             threading.Event().wait(0.001)
         assert "503" in refused.close()
         assert not server.spans
         server.fault = 0
-    vulcan.store.append("job2", 0, [requested(), JobCancelled("ada")])
-    live = vulcan.live_traces()
+    vulcan.container.store.append("job2", 0, [requested(), JobCancelled("ada")])
+    live = vulcan.observability.live_traces()
     assert live is not None
-    for entry in vulcan.store.read("job2"):
+    for entry in vulcan.container.store.read("job2"):
         live.saw(entry)
     while not server.spans or (begun and not owing <= set(server.spans)):
         threading.Event().wait(0.01)
     live.close()
     live._thread.join()
     assert (owing <= set(server.spans)) == begun
-    vulcan.store.close()
+    vulcan.container.store.close()
 
 
 def test_what_was_never_used_closes_at_once(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from conftest import Cli
 from fakes.sample_events import replied, requested
 from fakes.whole_job import COSTS, SECRET
-from vulcan.bootstrap import open_vulcan
+from vulcan.bootstrap import application
 from vulcan.domain.events import JobCancelled, Stage, StageStarted
 from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
 from vulcan.infrastructure.store import SqliteEventStore
@@ -43,14 +43,14 @@ def test_stats_for_people_machines_and_prometheus(state: Path, cli: Cli) -> None
 
 @pytest.fixture
 def served(state: Path) -> Iterator[tuple[MetricsEndpoint, Path]]:
-    vulcan = open_vulcan(None, {"VULCAN_HOME": str(state)}, {})
-    with vulcan.metrics_endpoint("0") as endpoint:
+    vulcan = application(None, {"VULCAN_HOME": str(state)}, {})
+    with vulcan.observability.serve_metrics("0") as endpoint:
         thread = threading.Thread(target=endpoint.serve)
         thread.start()
         yield endpoint, state
         endpoint.stop()
         thread.join()
-    vulcan.store.close()
+    vulcan.container.store.close()
 
 
 def figures_at(url: str) -> dict[tuple[str, str], float]:

@@ -14,8 +14,6 @@ from fakes.generated import events
 from fakes.whole_job import SECRET, whole_job
 from vulcan.application.audit import (
     _BY_A_PERSON,
-    Chain,
-    Link,
     acts,
     export,
     seal_event,
@@ -23,7 +21,7 @@ from vulcan.application.audit import (
     verify_export,
 )
 from vulcan.application.masking import Masker
-from vulcan.application.ports import StoredEvent
+from vulcan.application.ports import Chain, Link, StoredEvent
 from vulcan.domain import events as e
 from vulcan.domain.requirements import Requirement
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vulcan.bootstrap import part_of
+from vulcan.bootstrap.project import part_of
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import ToolError
 from vulcan.infrastructure.agents.engineer import SubmittedRecipe, recipe_of

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fakes.cases import result, run
 from fakes.generated import values
 from vulcan.application.ports import Checkout, Limits, PreparedEnvironment
-from vulcan.application.services import TestSettings
+from vulcan.application.settings import TestSettings
 from vulcan.application.suite import suite_key, suite_of
 from vulcan.domain.environment import Recipe
 from vulcan.domain.testing import TestRun

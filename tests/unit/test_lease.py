@@ -8,8 +8,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from vulcan.bootstrap import is_alive, start_time, this_lease
 from vulcan.domain.events import Worker
+from vulcan.infrastructure.process.lease import is_alive, this_lease
+from vulcan.infrastructure.process.leftovers import start_time
 
 HOST = socket.gethostname()
 

@@ -12,18 +12,12 @@ import pytest
 
 import vulcan
 from vulcan.application.ports import Limits
+from vulcan.application.settings import SandboxMinimum, Settings, TestSettings
 from vulcan.domain.budget import Budget
 from vulcan.domain.environment import Proof, Recipe, ReportForm
 from vulcan.domain.errors import UserError
 from vulcan.domain.policy import MergeRule, ReviewPolicy
-from vulcan.infrastructure.settings import (
-    SandboxMinimum,
-    Settings,
-    TestSettings,
-    _default_state_dir,
-    _leaves,
-    load_settings,
-)
+from vulcan.infrastructure.settings import _default_state_dir, _leaves, load_settings
 from vulcan.infrastructure.testing.checker_settings import mypy_table, ruff_table
 
 Load = Callable[..., Settings]

@@ -11,10 +11,11 @@ from test_job import ASKED, CHECKED, DIGEST, REQUIREMENT, START, analyzed, gener
 
 from fakes.clock import StillClock
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
+from fakes.projects import FakeProject, jobs_on
 from fakes.sample_events import requested
 from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.commands import JobCommands
 from vulcan.application.ports import PullRequest, StoredEvent
-from vulcan.application.requests import Desk
 from vulcan.application.services import Services
 from vulcan.application.stages.deliver import deliver
 from vulcan.application.stages.release import release
@@ -53,12 +54,14 @@ class Overtaken(MemoryEventStore):
         return super().append(job, expected_seq, events)
 
 
-def overtaken(log: tuple[Event, ...], before: type[Event], other: Event) -> tuple[Desk, JobLog]:
+def overtaken(log: tuple[Event, ...], before: type[Event], other: Event) -> tuple[JobCommands, JobLog]:
     blobs = MemoryBlobStore()
     store = Overtaken(blobs, before, other)
     store.append("j", 0, log)
     store.armed = True
-    return Desk(store, blobs, StillClock()), JobLog("j", store, blobs, StillClock())
+    return jobs_on(FakeProject(None), store, blobs, StillClock()).commands, JobLog(
+        "j", store, blobs, StillClock()
+    )
 
 
 @dataclass

@@ -13,6 +13,7 @@ from vulcan.domain.events import (
     ApprovalGranted,
     ApprovalRefused,
     ApprovalRequested,
+    BranchPushed,
     ClarificationAnswered,
     ClarificationRequested,
     CodeGenerated,
@@ -252,6 +253,7 @@ async def test_refusing_cancelling_and_undoing_by_plain_words() -> None:
     at = await table()
     await at.hear("cancel")
     assert at.in_job()[-1] == JobCancelled("ada")
+    at.happens(BranchPushed("vulcan/x", "c" * 40))
     assert "(yes/no)" in await at.hear("undo")
     assert "removed branch vulcan/x" in await at.hear("yes")
     assert at.undone == [at.talk.job]

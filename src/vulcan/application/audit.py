@@ -15,42 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vulcan.application.masking import Masker
-from vulcan.application.ports import StoredEvent
+from vulcan.application.ports import Chain, StoredEvent
 from vulcan.domain import events as e
 from vulcan.domain.policy import MergeRule
 from vulcan.domain.texts import shortened
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One line of the chain; `content` is the SHA-256 of the event's payload, `digest` the stored hash."""
-
-    id: int
-    job: str
-    seq: int
-    at: float
-    name: str
-    version: int
-    content: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """All links in their order, and what the store remembers of their number and end.
-
-    Attributes:
-        first: id of the first link; events with a lower one were appended before there was a chain.
-        older: number of those, of which nothing can be said.
-        length: how many links there must be.
-        head: digest of the newest.
-    """
-
-    links: Sequence[Link]
-    first: int
-    older: int
-    length: int
-    head: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vulcan.application.plaintext import on_one_line, safe
+from vulcan.application.ports import Repository
 from vulcan.application.secrets import without_secrets
-from vulcan.application.services import Repository
 from vulcan.application.testpaths import is_test_path
 from vulcan.domain.errors import UserError
 from vulcan.domain.events import JobRequested

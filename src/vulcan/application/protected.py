@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vulcan.application.services import Repository
+from vulcan.application.ports import Repository
 from vulcan.domain.evidence import Finding, Owner, Severity
 
 GATE = "protected files"

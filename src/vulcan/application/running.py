@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
 
-from vulcan.application.ports import StoredEvent
+from vulcan.application.ports import EventStore
 from vulcan.application.stats import Stats, of_job, total
-
-
-class Changes(Protocol):
-    """What `RunningStats` needs of a store."""
-
-    def changed(self, after: int) -> tuple[int, list[str]]:
-        """The place of the newest event in the log over all jobs, and the jobs with events above `after`."""
-
-    def read(self, job: str, after: int = 0) -> list[StoredEvent]:
-        """A job's events."""
-
 
 BLOCK = 100
 """Jobs that are summed together: with 10,000 jobs a change costs 200 additions instead of 10,000."""
@@ -29,7 +17,7 @@ class RunningStats:
     The jobs are always summed in the same order, so that rounding never makes a counter go down.
     """
 
-    def __init__(self, store: Changes) -> None:
+    def __init__(self, store: EventStore) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._place = 0

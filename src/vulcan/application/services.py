@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from vulcan.application.ports import (
     Analyst,
@@ -11,38 +10,17 @@ from vulcan.application.ports import (
     CodeInspector,
     Coder,
     Forge,
-    History,
     KeptRuns,
     Limits,
+    Repository,
     Reviewer,
     Sandbox,
     SourceRepository,
     StaticChecks,
     TestAuthor,
-    TestRequest,
     TestRunner,
-    VersionControl,
 )
-from vulcan.domain.testing import TestRun
-
-
-class Repository(VersionControl, History, Protocol):
-    """The host's object database with its history."""
-
-
-@dataclass(frozen=True, slots=True)
-class TestSettings:
-    """How long tests may take, in seconds, and further arguments for the runner."""
-
-    __test__ = False
-    timeout: float = 1_800.0
-    test_timeout: float = 60.0
-    arguments: tuple[str, ...] = ()
-
-    def request(self, base: TestRun | None = None) -> TestRequest:
-        """The whole suite; once the base's run is known a change may take three times as long, and a minute."""
-        longest = min(self.timeout, 3 * base.duration + 60) if base and base.duration else self.timeout
-        return TestRequest(timeout=longest, test_timeout=self.test_timeout, arguments=self.arguments)
+from vulcan.application.settings import TestSettings
 
 
 @dataclass(frozen=True, slots=True)

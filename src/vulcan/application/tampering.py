@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vulcan.application.diffs import added_lines
-from vulcan.application.services import Repository
+from vulcan.application.ports import Repository
 from vulcan.application.testpaths import is_test_path
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.generation import ChangeKind

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vulcan.application.ports.installation import Freed, StoredItem
+
 ENVIRONMENT, TREE, WHEEL, RUN, JOB, TOOL = (
     "environment",
     "tree",
@@ -43,37 +45,6 @@ class InUse:
     living: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something that can go: what it is, where, its bytes, and when it was last used, in seconds since the epoch."""
-
-    kind: str
-    path: Path
-    size: int
-    used: float
-
-
-@dataclass(frozen=True, slots=True)
-class Freed:
-    """What was removed (or would be), and the bytes of what stays and could go another time."""
-
-    items: tuple[Item, ...]
-    kept: int
-
-    @property
-    def size(self) -> int:
-        """Bytes that were freed."""
-        return sum(item.size for item in self.items)
-
-    def by_kind(self) -> dict[str, tuple[int, int]]:
-        """Number and bytes of each kind."""
-        found: dict[str, tuple[int, int]] = {}
-        for item in self.items:
-            count, size = found.get(item.kind, (0, 0))
-            found[item.kind] = (count + 1, size + item.size)
-        return found
-
-
 def tidy(state: Path, in_use: InUse, keep: int, now: float, *, dry_run: bool = False) -> Freed:
     """Remove what nobody comes back to, and of the rest the least recently used until `keep` bytes are left."""
     useless = [*_ended_jobs(state, in_use), *_old_tools(state, in_use)]
@@ -89,16 +60,16 @@ def tidy(state: Path, in_use: InUse, keep: int, now: float, *, dry_run: bool = F
     return Freed(tuple(removed), kept)
 
 
-def _ended_jobs(state: Path, in_use: InUse) -> Iterator[Item]:
+def _ended_jobs(state: Path, in_use: InUse) -> Iterator[StoredItem]:
     yield from (_item(JOB, path) for path in _entries(state / "jobs") if path.name in in_use.ended)
 
 
-def _old_tools(state: Path, in_use: InUse) -> Iterator[Item]:
+def _old_tools(state: Path, in_use: InUse) -> Iterator[StoredItem]:
     if not in_use.living:  # one that was started before an upgrade has the tools of then
         yield from (_item(TOOL, path) for path in _entries(state / "tools") if path != in_use.tools)
 
 
-def _caches(state: Path, in_use: InUse, now: float) -> Iterator[Item]:
+def _caches(state: Path, in_use: InUse, now: float) -> Iterator[StoredItem]:
     environments = state / "environments"
     used = {digest[:24] for digest in in_use.environments}
     for path in _entries(environments):
@@ -125,13 +96,13 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names)
 
 
-def _item(kind: str, path: Path, sign: Path | None = None) -> Item:
+def _item(kind: str, path: Path, sign: Path | None = None) -> StoredItem:
     """`sign` is the file that is read whenever the thing is used."""
     used = 0.0
     with suppress(OSError):
         seen = (sign or path).lstat()
         used = max(seen.st_mtime, seen.st_atime if sign else 0.0)
-    return Item(kind, path, _size(path), used)
+    return StoredItem(kind, path, _size(path), used)
 
 
 def _size(path: Path) -> int:
@@ -169,7 +140,7 @@ def _locked(folder: Path) -> int | None:
     return descriptor
 
 
-def _remove(item: Item) -> bool:
+def _remove(item: StoredItem) -> bool:
     """Remove it whole or leave it whole: it is moved out of the way first, so that nobody finds half of it."""
     lock = _locked(item.path)
     if lock is None:

@@ -1,4 +1,4 @@
-"""All settings, read once into frozen objects. No other module reads the environment.
+"""Reads all settings, once, into the frozen objects of `application.settings`. No other module reads the environment.
 
 Sources in rising precedence: the defaults below, `config/default.toml` in this package, the user's
 `vulcan.toml`, the repository's `vulcan.toml` (or `[tool.vulcan]` of its pyproject.toml), `VULCAN_*` in the
@@ -22,179 +22,25 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vulcan.application.ports import Limits
+from vulcan.application.settings import (
+    Amount,
+    Effective,
+    SandboxMinimum,
+    Settings,
+    machine_memory,
+)
 from vulcan.domain.budget import Budget
 from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import UserError
-from vulcan.domain.policy import MergeRule, ReviewPolicy
+from vulcan.domain.policy import MergeRule
 from vulcan.infrastructure.recipe_settings import KEY, is_python, parse_recipes, unknown_key
 
-_COMPUTED = {"computed": True}
-
-
 MEMORY, OF_MACHINE = "sandbox.limits.memory", "machine"
-
-
-def machine_memory() -> int:
-    """What a box may use of this machine's memory: a quarter, 2 GiB at least."""
-    return max(2 * 1024**3, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
-
-
-class SandboxMinimum(StrEnum):
-    """The weakest sandbox that is accepted, weakest first."""
-
-    LANDLOCK = "landlock"
-    BUBBLEWRAP = "bubblewrap"
-
-
-class Amount(float):
-    """A number from 0 on."""
-
-
-class Effort(StrEnum):
-    """How much a model thinks before it answers; what a provider does not know becomes what is nearest."""
-
-    DEFAULT = "default"
-    OFF = "off"
-    MINIMAL = "minimal"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    XHIGH = "xhigh"
-    MAX = "max"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """Which model, and where; `api_key` is read from the variable that `api_key_env` names.
-
-    Attributes:
-        name: the model of every agent that has none of its own in the fields named as the agents.
-        headers: of every request, as `Name: value`.
-        context_window: what the model can read at once, in tokens; None for what the history is bounded to anyway.
-        patience: seconds that a service which takes no requests for now is waited for.
-        input_price: in US dollars for a million tokens; None for the provider's list price.
-    """
-
-    name: str = ""
-    base_url: str = ""
-    api_key_env: str = "OPENAI_API_KEY"
-    analyst: str = ""
-    coder: str = ""
-    test_author: str = ""
-    reviewer: str = ""
-    effort: Effort = Effort.DEFAULT
-    max_tokens: int | None = None
-    temperature: Amount | None = None
-    headers: tuple[str, ...] = ()
-    context_window: int | None = None
-    patience: float = 600.0
-    input_price: Amount | None = None
-    output_price: Amount | None = None
-    api_key: str = field(default="", repr=False, metadata=_COMPUTED)
-
-
-@dataclass(frozen=True, slots=True)
-class DustSettings:
-    """The Dust workspace for models named `dust:...`; the key is read from the variable that `api_key_env` names."""
-
-    workspace: str = ""
-    url: str = "https://dust.tt"
-    api_key_env: str = "DUST_API_KEY"
-    messages_per_minute: int = 60
-    api_key: str = field(default="", repr=False, metadata=_COMPUTED)
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
-    """How code is held; `unsafe` accepts running it without any sandbox."""
-
-    minimum: SandboxMinimum = SandboxMinimum.LANDLOCK
-    unsafe: bool = False
-    limits: Limits = field(default_factory=lambda: Limits(memory=machine_memory()))
-
-
-@dataclass(frozen=True, slots=True)
-class TestSettings:
-    """How the project is tested: further arguments for pytest; times are in seconds."""
-
-    __test__ = False
-    arguments: tuple[str, ...] = ()
-    timeout: float = 1_800.0
-    test_timeout: float = 60.0
-    dependencies: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SetupSettings:
-    """How environments are made; `allow_hosts` are servers beside the package indexes that setup may reach."""
-
-    allow_hosts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowSettings:
-    """The Prefect server that drives jobs; without one they run inline."""
-
-    prefect_api_url: str = ""
-
-
-class PromptsFrom(StrEnum):
-    """Where agents' prompts are taken from."""
-
-    PACKAGED = "packaged"
-    LANGFUSE = "langfuse"
-
-
-@dataclass(frozen=True, slots=True)
-class MonitoringSettings:
-    """Where traces go, without a public key nowhere, and where `vulcan stats --send` sends metrics.
-
-    Prompts are those with `prompts_label` where Langfuse manages them.
-    Keys and headers are those of Langfuse's and OpenTelemetry's own variables and are never written down.
-    """
-
-    environment: str = ""
-    langfuse_base_url: str = ""
-    otlp_endpoint: str = ""
-    prompts: PromptsFrom = PromptsFrom.PACKAGED
-    prompts_label: str = "production"
-    otlp_headers: str = field(default="", repr=False, metadata=_COMPUTED)
-    langfuse_public_key: str = field(default="", metadata=_COMPUTED)
-    langfuse_secret_key: str = field(default="", repr=False, metadata=_COMPUTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that can be set.
-
-    Attributes:
-        python: interpreter for the project, a version or a path; empty: what the project asks for.
-        checks: commands that the local pipeline runs beside the tests.
-        environments: what `[[environment]]` says, the user's before the repository's, under the `python` above.
-        notes: what was ignored and why, for the person to read.
-    """
-
-    state_dir: Path
-    model: ModelSettings = ModelSettings()
-    dust: DustSettings = DustSettings()
-    budget: Budget = Budget()
-    review: ReviewPolicy = ReviewPolicy()
-    sandbox: SandboxSettings = SandboxSettings()
-    tests: TestSettings = TestSettings()
-    setup: SetupSettings = SetupSettings()
-    workflow: WorkflowSettings = WorkflowSettings()
-    monitoring: MonitoringSettings = MonitoringSettings()
-    python: str = ""
-    checks: tuple[str, ...] = ()
-    environments: tuple[Recipe, ...] = field(default=(), metadata=_COMPUTED)
-    notes: tuple[str, ...] = field(default=(), metadata=_COMPUTED)
 
 
 def load_settings(
@@ -223,15 +69,6 @@ def load_settings(
     values["environments"] = _under_python(values)
     values["notes"] = tuple(notes)
     return typing.cast("Settings", _build(Settings, values))
-
-
-@dataclass(frozen=True, slots=True)
-class Effective:
-    """A setting as it holds, and where it comes from."""
-
-    key: str
-    value: object
-    source: str
 
 
 def explain_settings(

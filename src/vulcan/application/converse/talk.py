@@ -26,8 +26,9 @@ from vulcan.application.converse.recognise import (
     recognise,
 )
 from vulcan.application.joblog import JobLog
-from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
-from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
+from vulcan.application.jobs.commands import MAX_INSTRUCTION, Order
+from vulcan.application.jobs.service import Jobs
+from vulcan.application.ports import Answerer, Interpreter, Workers
 from vulcan.application.secrets import without_secrets
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
@@ -88,16 +89,13 @@ class Services:
     Attributes:
         order: an order for an instruction, by the settings.
         subject: what a question is about: a job's log and files, or the repository's for an empty id.
-        undo: removes what a job made.
         interpreter, answerer: None where no model is configured.
     """
 
-    desk: Desk
+    jobs: Jobs
     workers: Workers
-    source: SourceRepository
     order: Callable[[str], Order]
     subject: Callable[[str], Subject]
-    undo: Callable[[str], Awaitable[tuple[str, ...]]]
     interpreter: Interpreter | None
     answerer: Answerer | None
     budget: Budget
@@ -112,7 +110,7 @@ class Talk:
 
     def __init__(self, log: ConversationLog, services: Services) -> None:
         self.log, self._services = log, services
-        self._desk, self._workers = services.desk, services.workers
+        self._jobs, self._workers = services.jobs, services.workers
         self._shown: dict[str, str] = {}
         self._logs: dict[str, JobLog] = {}
         self._asked: Proposal | None = None
@@ -274,7 +272,7 @@ class Talk:
     def _job(self) -> Job:
         """The job that is talked about, as it is now; only what is new in its log is read."""
         if self.job not in self._logs:
-            self._logs[self.job] = self._desk.log(self.job)
+            self._logs[self.job] = self._jobs.queries.log(self.job)
         log = self._logs[self.job]
         log.refresh()
         return log.job
@@ -306,12 +304,12 @@ class Talk:
     def _request(self, text: str) -> str:
         order = self._services.order(text)
         order = replace(order, confirm=order.ask, conversation=self.log.id, rules=self.log.state.rules)
-        return self._desk.request(order, self._services.source)
+        return self._jobs.commands.request(order)
 
     def _adopted(self, text: str) -> str:
         """The job of this message, if a kill came after it was requested and before it was noted here."""
-        for job in self._desk.newest(20):
-            request = self._desk.log(job).job.request
+        for job in self._jobs.queries.newest(20):
+            request = self._jobs.queries.log(job).job.request
             same = request and (request.conversation, request.instruction) == (self.log.id, text)
             noted = job in self.log.state.jobs
             if same and (not noted or (job == self.job and self.log.state.chosen_last)):
@@ -330,7 +328,7 @@ class Talk:
             # an agreement, an edit or a veto is the person's own word, never a model's version of it
             own = read_word(understood.text) if understood.command else None
             return self._amended(job, own or Amendment(Word.SAY, text=understood.text))
-        self._desk.steer(job, understood.text, self._services.by)
+        self._jobs.commands.steer(job, understood.text, self._services.by)
         if situation.waiting_for is WaitingFor.APPROVAL:
             self._workers.start(job)
             return Reply(f"Job {job} goes back to work with that; its merge waits.", Intent.STEERING, job)
@@ -339,7 +337,7 @@ class Talk:
 
     async def _answer(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
-        self._desk.answer(job, understood.text, self._services.by)
+        self._jobs.commands.answer(job, understood.text, self._services.by)
         self._workers.start(job)
         return Reply(f"Thank you; job {job} goes on.", Intent.ANSWER, job)
 
@@ -354,10 +352,10 @@ class Talk:
 
     def _amended(self, job: str, word: Amendment) -> Reply:
         if word.word is Word.AGREE:
-            self._desk.confirm(job, self._services.by)
+            self._jobs.commands.confirm(job, self._services.by)
             self._workers.start(job)
             return Reply(f"Agreed; job {job} goes on.", Intent.CONFIRMATION, job)
-        change = self._desk.amend(job, word, self._services.by)
+        change = self._jobs.commands.amend(job, word, self._services.by)
         if self.situation().waiting_for is WaitingFor.CONFIRMATION:
             return Reply(f"{change}\n{self.plan()}", Intent.CONFIRMATION, job)
         self._workers.start(job)
@@ -377,7 +375,7 @@ class Talk:
             what = f"Approve the {asked.action} of {asked.commit[:10]} (job {job})"
             return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit), what)
         seen = agreed.commit if agreed else self._shown.get(job, "")
-        what = self._desk.approve(job, self._services.by, seen)
+        what = self._jobs.commands.approve(job, self._services.by, seen)
         self._workers.start(job)
         return Reply(f"Approved: {what}.", Intent.APPROVAL, job)
 
@@ -394,14 +392,14 @@ class Talk:
                 f"Refuse what job {job} waits for, which ends it",
             )
         commit = understood.agreed.commit if understood.agreed else ""
-        what = self._desk.refuse(job, self._services.by, understood.text, commit)
+        what = self._jobs.commands.refuse(job, self._services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
 
     async def _cancel(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
             return self._ask_first(Proposal(Intent.CANCEL, "", job), f"End job {job}")
-        self._desk.cancel(job, self._services.by)
+        self._jobs.commands.cancel(job, self._services.by)
         return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
 
     async def _undo(self, understood: Understood, _show: Show) -> Reply:
@@ -409,7 +407,7 @@ class Talk:
         if not understood.exact and not understood.agreed:
             what = f"Undo job {job}: remove its branches and close its open pull request"
             return self._ask_first(Proposal(Intent.UNDO, "", job), what)
-        removed = await self._services.undo(job)
+        removed = await self._jobs.commands.undo(job, self._services.by)
         text = "\n".join(f"removed {what}" for what in removed) or "There was nothing to remove."
         return Reply(text, Intent.UNDO, job)
 
@@ -468,7 +466,7 @@ class Talk:
             "plan": self.plan,
             "notes": lambda: notes_page(self.log.state.notes),
             "jobs": lambda: jobs_page(
-                {job: self._desk.log(job).job for job in self.log.state.jobs}, self.job
+                {job: self._jobs.queries.log(job).job for job in self.log.state.jobs}, self.job
             ),
             "remember": lambda: self._remember(text),
             "forget": lambda: self._forget(text),
@@ -507,13 +505,13 @@ class Talk:
         return f"Note {text} is dropped."
 
     def _choose(self, text: str) -> str:
-        job = self._desk.find(text)
+        job = self._jobs.queries.find(text)
         self.choose(job)
         return f"Job {job}: {state_of(self._job())}"
 
     def _budget(self, text: str) -> str:
         job, state = self._need_job(), self._job()
-        self._desk.raise_budget(job, limits_of(state.budget, text), self._services.by)
+        self._jobs.commands.raise_budget(job, limits_of(state.budget, text), self._services.by)
         return f"The limits of job {job} are changed. Go on with: /resume"
 
 

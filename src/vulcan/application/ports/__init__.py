@@ -28,7 +28,13 @@ from vulcan.application.ports.forge import (
     Release,
     Releases,
 )
-from vulcan.application.ports.history import History, SourceRepository, SourceState, VersionControl
+from vulcan.application.ports.history import (
+    History,
+    Repository,
+    SourceRepository,
+    SourceState,
+    VersionControl,
+)
 from vulcan.application.ports.sandbox import (
     Box,
     BoxSpec,
@@ -39,7 +45,7 @@ from vulcan.application.ports.sandbox import (
     Origin,
     Sandbox,
 )
-from vulcan.application.ports.store import BlobStore, Clock, EventStore, StoredEvent
+from vulcan.application.ports.store import BlobStore, Chain, Clock, EventStore, Link, StoredEvent
 from vulcan.application.ports.testing import (
     CodeInspector,
     KeptRuns,
@@ -69,6 +75,7 @@ __all__ = [
     "Branches",
     "Briefing",
     "CallJournal",
+    "Chain",
     "Checkout",
     "Checkouts",
     "Clock",
@@ -85,6 +92,7 @@ __all__ = [
     "Interpreter",
     "KeptRuns",
     "Limits",
+    "Link",
     "Mount",
     "Observer",
     "OpenWorkspace",
@@ -97,6 +105,7 @@ __all__ = [
     "RecipeBench",
     "Release",
     "Releases",
+    "Repository",
     "Reviewer",
     "Sandbox",
     "SourceRepository",

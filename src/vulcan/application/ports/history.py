@@ -90,3 +90,7 @@ class History(Protocol):
 
     def committed_at(self, commit: str) -> float:
         """When a commit was made, in seconds since the epoch; 0 for a tree."""
+
+
+class Repository(VersionControl, History, Protocol):
+    """The host's object database with its history."""

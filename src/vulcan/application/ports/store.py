@@ -19,6 +19,38 @@ class StoredEvent:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One line of the chain; `content` is the SHA-256 of the event's payload, `digest` the stored hash."""
+
+    id: int
+    job: str
+    seq: int
+    at: float
+    name: str
+    version: int
+    content: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All links in their order, and what the store remembers of their number and end.
+
+    Attributes:
+        first: id of the first link; events with a lower one were appended before there was a chain.
+        older: number of those, of which nothing can be said.
+        length: how many links there must be.
+        head: digest of the newest.
+    """
+
+    links: Sequence[Link]
+    first: int
+    older: int
+    length: int
+    head: str
+
+
 class EventStore(Protocol):
     """Append-only logs, one a job."""
 
@@ -39,6 +71,15 @@ class EventStore(Protocol):
 
     def follow(self, job: str, after: int = 0) -> Iterator[StoredEvent | None]:
         """Events as they come, from any process; yields None whenever there is nothing new for now."""
+
+    def changed(self, after: int) -> tuple[int, list[str]]:
+        """The place of the newest event over all logs, and the logs with events above place `after`."""
+
+    def chain(self) -> Chain:
+        """The hash chain over all logs, as it is stored: nothing of it is checked here."""
+
+    def check(self) -> None:
+        """Look whether the store can be read; raises `VulcanError` where it is damaged."""
 
 
 class BlobStore(Protocol):

@@ -13,7 +13,7 @@ from vulcan.apps.cli.safe import safe
 from vulcan.domain.budget import Budget
 
 if TYPE_CHECKING:
-    from vulcan.bootstrap import Vulcan
+    from vulcan.application.api import Vulcan
 
 LIMITS = Budget()
 """What holds unless the settings or the command line say otherwise."""

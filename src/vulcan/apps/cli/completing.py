@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -14,6 +14,9 @@ from click.shell_completion import CompletionItem, get_completion_class
 from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.safe import one_line
 from vulcan.domain.errors import UserError, VulcanError
+
+if TYPE_CHECKING:
+    from vulcan.application.api import Vulcan
 
 VARIABLE = "_VULCAN_COMPLETE"
 NEWEST = 50
@@ -46,9 +49,9 @@ JOB = JobType()
 
 
 def _offered(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    vulcan: Any = ctx.find_root().obj(None, os.environ, {})
-    for job in [each for each in reversed(vulcan.store.jobs()) if each.startswith(incomplete)][:NEWEST]:
-        state = vulcan.desk.log(job).job
+    vulcan: Vulcan = ctx.find_root().obj(None, os.environ, {})
+    for job in [each for each in reversed(vulcan.jobs.queries.ids()) if each.startswith(incomplete)][:NEWEST]:
+        state = vulcan.jobs.queries.job(job)
         asked = state.request.instruction if state.request else ""
         day = time.strftime("%Y-%m-%d", time.localtime(state.requested_at))
         yield CompletionItem(job, help=one_line(f"{day} {state_in_words(state.next_stage())}: {asked}", 70))

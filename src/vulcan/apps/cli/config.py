@@ -17,7 +17,7 @@ from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import UserError, VulcanError, masked
 
 if TYPE_CHECKING:
-    from vulcan.bootstrap import Vulcan
+    from vulcan.application.api import Vulcan
 
 SUGGESTED = {"anthropic": "claude-sonnet-5-5", "openai": "gpt-5"}
 PROVIDERS = ("anthropic", "openai", "google", "groq", "mistral", "openrouter", "ollama", "dust", "url")
@@ -36,8 +36,10 @@ def config(keys: tuple[str, ...], repo: Path, *, only_set: bool, as_json: bool) 
     Of keys of services only the name and the place are shown.
     """
     vulcan = open_vulcan(repo if repo.is_dir() else None)
-    rows = [(each.key, _plain(each.value), each.source) for each in vulcan.effective_settings(repo)]
-    rows += [(f"key {name}", "stored", place) for name, place in vulcan.keys.places().items()]
+    rows = [
+        (each.key, _plain(each.value), each.source) for each in vulcan.installation.effective_settings(repo)
+    ]
+    rows += [(f"key {name}", "stored", place) for name, place in vulcan.installation.keys.places().items()]
     wanted = [row for row in rows if not keys or any(row[0] == k or row[0].startswith(f"{k}.") for k in keys)]
     if keys and not wanted:
         raise UserError(f"there is no setting {', '.join(keys)}", hint="List them all with: vulcan config")
@@ -50,7 +52,7 @@ def config(keys: tuple[str, ...], repo: Path, *, only_set: bool, as_json: bool) 
             shown = "unset" if value is None else json.dumps(value, ensure_ascii=False)
             click.echo(safe(f"{key:<28} {shown:<24} {source}"))
     if not as_json:
-        click.echo(f"\nyour own settings: {vulcan.settings_file}")
+        click.echo(f"\nyour own settings: {vulcan.installation.settings_file}")
 
 
 def _plain(value: Any) -> Any:
@@ -76,7 +78,7 @@ def init(model: str | None, base_url: str | None, *, key_stdin: bool, no_check: 
     vulcan = open_vulcan()
     name, url = (model, base_url or "") if model else _chosen(base_url)
     place = _store_key(vulcan, name, from_stdin=key_stdin)
-    path = vulcan.set_model({"name": name, **({"base_url": url} if url else {})})
+    path = vulcan.installation.set_model({"name": name, **({"base_url": url} if url else {})})
     if not as_json:
         click.echo(f"model: {safe(name)}, in {path}" + (f"\nkey: in {place}" if place else ""))
     answers = "" if no_check else _answers(name)
@@ -88,10 +90,10 @@ def init(model: str | None, base_url: str | None, *, key_stdin: bool, no_check: 
 
 def _store_key(vulcan: Vulcan, name: str, *, from_stdin: bool) -> str:
     """Take the key and keep it; returns where, or nothing where none was given."""
-    variables = () if name.startswith(NEED_NO_KEY) else vulcan.key_variables(name)
+    variables = () if name.startswith(NEED_NO_KEY) else vulcan.models.key_variables(name)
     if not variables:
         return ""
-    given = next((each for each in variables if vulcan.environ.get(each)), "")
+    given = next((each for each in variables if vulcan.installation.has_variable(each)), "")
     if from_stdin:
         key = sys.stdin.readline().strip()
     elif given:
@@ -100,7 +102,7 @@ def _store_key(vulcan: Vulcan, name: str, *, from_stdin: bool) -> str:
     else:
         what = f"{variables[0]} (not shown; empty: none, or later)"
         key = click.prompt(what, hide_input=True, default="", show_default=False, err=True).strip()
-    return vulcan.keys.store(variables[0], key) if key else ""
+    return vulcan.installation.keys.store(variables[0], key) if key else ""
 
 
 def _answers(name: str) -> str:
@@ -108,11 +110,11 @@ def _answers(name: str) -> str:
     again = open_vulcan()
     if os.environ.get("VULCAN_MODEL", name) != name:
         say("VULCAN_MODEL in the environment names another model, which holds")
-    again.check_model()
+    again.models.check()
     if name.startswith("recorded:"):
         return ""
     try:
-        return asyncio.run(again.ask_model())
+        return asyncio.run(again.models.ask())
     except VulcanError as error:
         hint = f"{error.hint} All is stored; try again with: vulcan doctor".strip()
         raise VulcanError(f"{name} does not answer: {error.message}", hint=hint) from error

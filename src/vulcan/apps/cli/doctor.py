@@ -22,7 +22,7 @@ from vulcan.apps.cli.safe import safe
 from vulcan.domain.errors import UserError, VulcanError
 
 if TYPE_CHECKING:
-    from vulcan.bootstrap import Vulcan
+    from vulcan.application.api import Vulcan
 
 GIT_MINIMUM = (2, 38)
 FREE_BYTES = 1024**3
@@ -72,7 +72,7 @@ def _checks(vulcan: Vulcan, *, offline: bool) -> Iterator[CheckRow]:
         yield _tried(name, partial(_program, vulcan, name))
     yield from _sandbox(vulcan)
     yield _model(vulcan, offline=offline)
-    for name, probe in () if offline else vulcan.services_asked():
+    for name, probe in () if offline else vulcan.installation.services():
         yield replace(_tried(name, probe), needed=False)
 
 
@@ -83,10 +83,10 @@ def _model(vulcan: Vulcan, *, offline: bool) -> CheckRow:
         return CheckRow("model", passed=False, detail=NO_MODEL, needed=False)
 
     def probe() -> str:
-        vulcan.check_model()
+        vulcan.models.check()
         if offline or name.startswith("recorded:"):
             return f"{name} (not asked)"
-        return f"{name} answers as {asyncio.run(vulcan.ask_model())}"
+        return f"{name} answers as {asyncio.run(vulcan.models.ask())}"
 
     return _tried("model", probe)
 
@@ -111,7 +111,7 @@ def _state(vulcan: Vulcan) -> CheckRow:
     folder = vulcan.settings.state_dir
 
     def probe() -> str:
-        vulcan.store.jobs()
+        vulcan.jobs.queries.ids()
         free = shutil.disk_usage(folder).free
         if free < FREE_BYTES:
             raise VulcanError(f"{folder} has only {free // 1024**2} MB free")
@@ -121,7 +121,7 @@ def _state(vulcan: Vulcan) -> CheckRow:
 
 
 def _program(vulcan: Vulcan, name: str) -> str:
-    path = vulcan.program(name)
+    path = vulcan.installation.program(name)
     if not os.access(path, os.X_OK):
         raise VulcanError(f"{path} can't be run")
     return str(path)
@@ -129,10 +129,10 @@ def _program(vulcan: Vulcan, name: str) -> str:
 
 def _sandbox(vulcan: Vulcan) -> Iterator[CheckRow]:
     try:
-        sandbox = vulcan.sandbox
+        sandbox = vulcan.installation.sandbox_name()
     except VulcanError as error:
         yield CheckRow("sandbox", passed=False, detail=f"{error.message}. {error.hint}")
         return
-    yield CheckRow("sandbox", passed=sandbox.name != "none", detail=sandbox.name)
-    for result in asyncio.run(vulcan.canary()):
+    yield CheckRow("sandbox", passed=sandbox != "none", detail=sandbox)
+    for result in asyncio.run(vulcan.installation.canary()):
         yield CheckRow(f"  canary: {result.name}", result.passed, result.detail)

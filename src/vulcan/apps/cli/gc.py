@@ -38,7 +38,7 @@ def gc(keep: int, *, dry_run: bool, as_json: bool) -> None:
     made again when they are needed. What was used within the hour, logs, evidence, branches and jobs that can go on stay.
     """
     vulcan = open_vulcan()
-    freed = vulcan.tidy(keep, dry_run=dry_run)
+    freed = vulcan.installation.tidy(keep, dry_run=dry_run)
     kinds = freed.by_kind()
     if as_json:
         emit(

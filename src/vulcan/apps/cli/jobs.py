@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,9 +17,10 @@ from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.rows import AnswerRow, CancelledRow, JobRow, UndoneRow, emit
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
-from vulcan.domain.errors import UserError
-from vulcan.domain.events import ModelReplied
 from vulcan.domain.job import Ended, Job
+
+if TYPE_CHECKING:
+    from vulcan.application.jobs.queries import JobQueries
 
 
 @click.command("jobs")
@@ -27,8 +28,8 @@ from vulcan.domain.job import Ended, Job
 def list_jobs(*, as_json: bool) -> None:
     """List all jobs, oldest first."""
     vulcan = open_vulcan()
-    say(vulcan.lost_jobs() if vulcan.store.jobs() else vulcan.doubts())
-    for job, state in vulcan.desk.jobs():
+    say(vulcan.jobs.queries.lost() if vulcan.jobs.queries.ids() else vulcan.jobs.queries.doubts())
+    for job, state in vulcan.jobs.queries.jobs():
         if as_json:
             emit(_row(job, state))
         else:
@@ -62,50 +63,40 @@ def _row(job: str, state: Job) -> JobRow:
 def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, follow: bool) -> None:
     """Show JOB (default: the newest): its pull request and evidence."""
     vulcan = open_vulcan()
-    found = vulcan.desk.find(job)
-    log = vulcan.desk.log(found)
+    queries = vulcan.jobs.queries
+    found = queries.find(job)
     if recording:
-        for stored in vulcan.store.read(found):
-            if isinstance(stored.event, ModelReplied):
-                payload = json.loads(log.kept(stored.event.payload))
-                words = {key: value for key, value in payload.items() if key not in {"message", "version"}}
-                click.echo(json.dumps({"key": stored.event.key} | words))
+        for reply in queries.recording(found):
+            click.echo(json.dumps(reply))
     elif events or follow:
         view: View = JsonView(sys.stdout) if as_json else PlainView(sys.stdout, tools=True)
-        _show_events(vulcan, found, view, follow=follow)
+        _show_events(queries, found, view, follow=follow)
     elif diff:
-        click.echo(safe(_diff(vulcan, log.job)), nl=False)
+        click.echo(safe(queries.diff(found)), nl=False)
     elif as_json:
         from vulcan.application.report import machine_report
 
-        click.echo(machine_report(found, log.job))
+        click.echo(machine_report(found, queries.job(found)))
     else:
-        _page(found, log.job)
+        _page(found, queries.job(found))
 
 
-def _show_events(vulcan: Any, job: str, view: Any, *, follow: bool) -> None:
+def _show_events(queries: JobQueries, job: str, view: View, *, follow: bool) -> None:
     if not follow:
-        for stored in vulcan.store.read(job):
+        for stored in queries.events(job):
             view.saw(stored)
         return
     from vulcan.domain.events import Stage
 
     state = Job()
-    for stored in vulcan.store.follow(job):
-        if stored is not None:
-            state = state.apply(stored.event, stored.at)
-            view.saw(stored)
+    for news in queries.follow(job):
+        if news is not None:
+            state = state.apply(news.event, news.at)
+            view.saw(news)
         elif not isinstance(state.next_stage(), Stage):
             return
         else:
             time.sleep(0.1)
-
-
-def _diff(vulcan: Any, state: Job) -> str:
-    if state.request is None:
-        raise UserError("the job has no request")
-    repository = vulcan.repository(Path(state.request.repository))
-    return str(repository.diff(state.request.base_commit, state.newest_commit))
 
 
 def _page(job: str, state: Job) -> None:
@@ -175,24 +166,16 @@ def ask(job: str, question: tuple[str, ...], *, as_json: bool, **options: Any) -
     checked before the answer is shown; what has none is "not in the log".
     """
     first = open_vulcan()
-    found, text = first.desk.find(job), " ".join(question)
-    state = first.desk.log(found).job
-    root = Path(state.request.repository if state.request else ".")
-    from vulcan.application.converse.questions import from_log
-
-    if known := from_log(text, first.subject(found, root)):
+    found, text = first.jobs.queries.find(job), " ".join(question)
+    if known := first.conversations.known_answer(text, found):
         _answer(AnswerRow(found, known, from_log=True), as_json=as_json)
         return
-    from vulcan.apps.cli.chat.command import SINGLE_QUESTION, begin
-
-    overrides = overrides_from(options)
-    if state.request is not None:
-        overrides.setdefault("model.name", state.request.model)
+    request = first.jobs.queries.request(found)
+    root, overrides = Path(request.repository), overrides_from(options)
+    overrides.setdefault("model.name", request.model)
     vulcan = open_vulcan(root if root.is_dir() else None, overrides)
-    talk = vulcan.talk(begin(vulcan, root, SINGLE_QUESTION), root, [], person())
-    talk.choose(found)
     show = (lambda _: None) if as_json else (lambda piece: click.echo(safe(piece), nl=False))
-    reply = asyncio.run(talk.hear(f"/ask {text}", show))
+    reply = asyncio.run(vulcan.conversations.ask(text, found, person(), show))
     if as_json or not reply.shown:
         _answer(AnswerRow(found, reply.text, from_log=False), as_json=as_json)
 
@@ -210,10 +193,10 @@ def _answer(row: AnswerRow, *, as_json: bool) -> None:
 def cancel(job: str, *, as_json: bool) -> None:
     """End JOB; a worker that is on it stops before its next step."""
     vulcan = open_vulcan()
-    found = vulcan.desk.find(job)
-    vulcan.desk.cancel(found, person())
+    found = vulcan.jobs.queries.find(job)
+    vulcan.jobs.commands.cancel(found, person())
     if as_json:
-        emit(CancelledRow(found, state_in_words(vulcan.desk.log(found).job.next_stage())))
+        emit(CancelledRow(found, state_in_words(vulcan.jobs.queries.job(found).next_stage())))
         return
     click.echo(f"job {found} is cancelled; remove what it made with: vulcan undo {found}")
 
@@ -227,8 +210,8 @@ def undo(job: str, *, as_json: bool) -> None:
     That is its branches, its pull request and its working directories.
     """
     vulcan = open_vulcan()
-    found = vulcan.desk.find(job)
-    removed = asyncio.run(vulcan.undo(found, person()))
+    found = vulcan.jobs.queries.find(job)
+    removed = asyncio.run(vulcan.jobs.commands.undo(found, person()))
     if as_json:
         emit(UndoneRow(found, removed))
         return

@@ -21,7 +21,7 @@ def models(base_url: str | None, *, as_json: bool) -> None:
     Prices are those of a million tokens, in US dollars.
     """
     vulcan = open_vulcan(overrides={"model.base_url": base_url} if base_url else {})
-    listing = asyncio.run(vulcan.models())
+    listing = asyncio.run(vulcan.models.list())
     if as_json:
         for each in listing.models:
             emit(ModelRow(each.name, each.source, each.price, each.detail))
@@ -48,7 +48,7 @@ def needs(model: str | None, base_url: str | None, repo: Path, rest: tuple[str, 
     """Print the extras that another command line needs and that are not installed, for scripts/run."""
     del rest
     overrides = overrides_from({"model": model, "base_url": base_url})
-    click.echo(",".join(open_vulcan(repo if repo.is_dir() else None, overrides).missing_extras()))
+    click.echo(",".join(open_vulcan(repo if repo.is_dir() else None, overrides).models.missing_extras()))
 
 
 @click.group()
@@ -70,7 +70,7 @@ def setup(names: tuple[str, ...], effort: str, editor: str, *, as_json: bool) ->
     """
     vulcan = open_vulcan()
     for name in names:
-        made = asyncio.run(vulcan.set_up_dust(name, effort, editor))
+        made = asyncio.run(vulcan.models.set_up_dust(name, effort, editor))
         if as_json:
             emit(AgentRow(made.handle, made.sid, made.use, made.new))
             continue

@@ -19,7 +19,7 @@ def prompts(context: click.Context, *, as_json: bool) -> None:
     """
     if context.invoked_subcommand:
         return
-    for each in open_vulcan().prompt_pages():
+    for each in open_vulcan().installation.prompts():
         if as_json:
             emit(PromptRow(each.agent, each.version, each.text, each.origin, each.digest))
         else:
@@ -34,7 +34,7 @@ def push(labels: tuple[str, ...], *, as_json: bool) -> None:
 
     They are labelled vulcan-VERSION; texts that are there already are not sent again.
     """
-    for agent, number, new in open_vulcan().push_prompts(labels):
+    for agent, number, new in open_vulcan().installation.push_prompts(labels):
         if as_json:
             emit(StoredPromptRow(agent, number, new))
             continue

@@ -21,8 +21,8 @@ from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable, UserError
 
 if TYPE_CHECKING:
+    from vulcan.application.api import Vulcan
     from vulcan.application.setup.proof import Proven
-    from vulcan.bootstrap import Vulcan
 
 STOPPED = (
     "stopped; nothing of the trials is left. What a model has answered is kept for the next vulcan setup"
@@ -116,14 +116,14 @@ def setup(
     if not repo.is_dir():
         raise UserError(f"there is no folder {repo}")
     vulcan = open_vulcan(repo, overrides_from(options))
-    state = vulcan.source().inspect(repo)
+    state = vulcan.setup.inspect(repo)
     if state.dirty:
         say(
             f"{state.dirty} uncommitted changes are not looked at: the recipe is that of commit {state.head[:10]}"
         )
     given: dict[str, object] = {"setup": list(steps)} if steps else {}
     given |= {key: value for key, value in (("command", command), ("report", report)) if value}
-    named = vulcan.recipe_from("command line", given) if given else None
+    named = vulcan.setup.recipe_from("command line", given) if given else None
     tell = Teller(options["as_json"])
     sys.exit(_run(vulcan, state.root, state.head, named, tell, write=write))
 
@@ -146,10 +146,9 @@ async def _until_stopped(work: Coroutine[Any, Any, Proven]) -> Proven | int:
 
 
 def _run(vulcan: Vulcan, root: Path, commit: str, named: Recipe | None, tell: Teller, *, write: bool) -> int:
-    vulcan.tidy_up()
-    finder = vulcan.finder(root, commit, named, tell)
+    finder = vulcan.setup.finder(root, commit, named, tell)
     try:
-        proven = asyncio.run(_until_stopped(finder.find(vulcan.engineering(root, commit, person()))))
+        proven = asyncio.run(_until_stopped(finder.find(vulcan.setup.engineering(root, commit, person()))))
     except BudgetExceeded as error:
         tell("stop", error.message)
         say(error.hint)
@@ -159,7 +158,7 @@ def _run(vulcan: Vulcan, root: Path, commit: str, named: Recipe | None, tell: Te
     if isinstance(proven, int):
         say(STOPPED)
         return TERMINATED if proven == signal.SIGTERM else ExitCode.PAUSED
-    toml = vulcan.recipe_toml(proven.recipe) if proven.counts else ""
-    written = vulcan.write_recipe(root, proven.recipe) if write and proven.counts else ""
+    toml = vulcan.setup.recipe_toml(proven.recipe) if proven.counts else ""
+    written = vulcan.setup.write_recipe(root, proven.recipe) if write and proven.counts else ""
     tell.end(proven, toml, written)
     return ExitCode.DONE if proven.counts else ExitCode.NOT_PROVEN

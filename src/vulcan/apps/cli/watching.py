@@ -15,11 +15,11 @@ from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.rows import BreachRow, PushedRow, VerifiedRow, emit
 from vulcan.apps.cli.safe import one_line, safe
-from vulcan.domain.errors import NotSent, UserError
+from vulcan.domain.errors import UserError
 
 if TYPE_CHECKING:
+    from vulcan.application.monitoring import Observability
     from vulcan.application.stats import Stats, Table
-    from vulcan.bootstrap import Vulcan
 
 
 @click.command()
@@ -38,20 +38,18 @@ def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool,
     In all, and by agent, model, stage and tool.
     """
     from vulcan.application.metrics import prometheus_text
-    from vulcan.application.stats import of_jobs
     from vulcan.domain.codec import encode
 
-    vulcan = open_vulcan()
+    seen = open_vulcan().observability
     if serve is not None:
-        _serve(vulcan, serve, jobs)
+        _serve(seen, serve, jobs)
         return
-    chosen = [vulcan.desk.find(job) for job in jobs] or vulcan.store.jobs()
-    logs = [vulcan.store.read(job) for job in chosen]
-    figures = of_jobs(logs)
     if send:
-        began = min((log[0].at for log in logs if log), default=0.0)
-        click.echo(f"figures of {figures.jobs} jobs sent to {vulcan.send_metrics(figures, began)}")
-    elif prometheus:
+        count, place = seen.send_metrics(jobs)
+        click.echo(f"figures of {count} jobs sent to {place}")
+        return
+    figures = seen.stats(jobs)
+    if prometheus:
         click.echo(prometheus_text(figures), nl=False)
     elif as_json:
         tables = {name: _plain(getattr(figures, name), encode) for name in type(figures).__slots__}
@@ -60,10 +58,10 @@ def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool,
         _show(figures)
 
 
-def _serve(vulcan: Vulcan, address: str, jobs: tuple[str, ...]) -> None:
+def _serve(observability: Observability, address: str, jobs: tuple[str, ...]) -> None:
     if jobs:
         raise UserError("--serve is for all jobs", hint=f"Leave out {' '.join(jobs)}.")
-    with vulcan.metrics_endpoint(address) as endpoint, contextlib.suppress(KeyboardInterrupt):
+    with observability.serve_metrics(address) as endpoint, contextlib.suppress(KeyboardInterrupt):
         click.echo(f"figures of all jobs at {endpoint.url} until Ctrl-C")
         endpoint.serve()
 
@@ -125,14 +123,9 @@ def verify_log(file: Path | None, *, as_json: bool) -> None:
 
     FILE is an export of the log. Exits with 1 if there is anything.
     """
-    from vulcan.application.audit import verify, verify_export
-
-    vulcan = open_vulcan()
-    chain, talks = vulcan.store.chain(), vulcan.conversations.chain()
-    breaches = verify(chain) + verify(talks)
-    if file is not None:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            breaches += verify_export(lines, chain)
+    with file.open(encoding="utf-8", errors="replace") if file else contextlib.nullcontext() as lines:
+        verified = open_vulcan().observability.verify(lines)
+    breaches, chain, talks = verified.breaches, verified.jobs, verified.conversations
     if as_json:
         found = tuple(BreachRow(each.where, each.what) for each in breaches)
         emit(VerifiedRow(found, chain.length + talks.length, chain.head))
@@ -157,12 +150,7 @@ def export_log(output: Any) -> None:
 
     `vulcan audit verify FILE` checks the file.
     """
-    from vulcan.application.audit import export
-
-    vulcan = open_vulcan()
-    chain = vulcan.store.chain()
-    logs = {job: vulcan.store.read(job) for job in {link.job for link in chain.links}}
-    for line in export(chain, logs, vulcan.masker()):
+    for line in open_vulcan().observability.export():
         click.echo(line, file=output)
 
 
@@ -179,19 +167,7 @@ def push(jobs: tuple[str, ...], *, as_json: bool) -> None:
 
     Sending twice doubles nothing.
     """
-    vulcan = open_vulcan()
-    pusher = vulcan.pusher()
-    if pusher is None:
-        raise UserError(
-            "Langfuse is not configured",
-            hint="Set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL.",
-        )
-    for job in [vulcan.desk.find(each) for each in jobs] or vulcan.store.jobs():
-        try:
-            pushed = pusher.push(vulcan.store.read(job), whole=True)
-        except NotSent as error:
-            hint = f"{error.hint} It goes on there with: vulcan traces push".strip()
-            raise NotSent(f"job {job}: {error.message}", hint=hint) from error
+    for job, pushed in open_vulcan().observability.push_traces(jobs):
         if as_json:
             emit(PushedRow(job, pushed.spans, pushed.scores, pushed.refused))
             continue

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,8 @@ from vulcan.domain.events import JobOutcome
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
 
 if TYPE_CHECKING:
+    from vulcan.application.api import Vulcan
     from vulcan.application.ports import Observer
-    from vulcan.bootstrap import Project, Vulcan
-    from vulcan.domain.events import JobRequested
 
 TERMINATED = 143
 
@@ -57,11 +56,11 @@ def run(
         instruction = sys.stdin.read()
     _need_folder()
     vulcan = open_vulcan(repo if repo.is_dir() else None, overrides_from(options))
-    from vulcan.application.requests import Order
+    from vulcan.application.jobs.commands import Order
 
     settings = vulcan.settings
-    vulcan.check_model()
-    vulcan.warm_up()
+    vulcan.models.check()
+    vulcan.models.warm_up()
     order = Order(
         instruction=instruction or "",
         repository=repo,
@@ -73,8 +72,8 @@ def run(
         confirm=not yes and (confirm or (_at_terminal() and not options["as_json"])),
         blind=blind,
     )
-    job = vulcan.desk.request(order, vulcan.source())
-    say(vulcan.lost_jobs())
+    job = vulcan.jobs.commands.request(order)
+    say(vulcan.jobs.queries.lost())
     sys.exit(work_on(vulcan, job, as_json=options["as_json"], verbose=options["verbose"]))
 
 
@@ -100,18 +99,16 @@ def resume(job: str, answer: str | None, *, ok: bool, **options: Any) -> None:
     """Go on with JOB (default: the newest) from its last event."""
     overrides = overrides_from(options)
     first = open_vulcan()
-    found = first.desk.find(job)
-    state = first.desk.log(found).job
-    if state.request is None:
-        raise UserError(f"job {found} holds no request")
-    overrides.setdefault("model.name", state.request.model)
-    vulcan = open_vulcan(Path(state.request.repository), overrides)
-    vulcan.check_model()
+    found = first.jobs.queries.find(job)
+    state, request = first.jobs.queries.job(found), first.jobs.queries.request(found)
+    overrides.setdefault("model.name", request.model)
+    vulcan = open_vulcan(Path(request.repository), overrides)
+    vulcan.models.check()
     if answer is not None:
-        vulcan.desk.answer(found, answer, person())
+        vulcan.jobs.commands.answer(found, answer, person())
     if ok:
-        vulcan.desk.confirm(found, person())
-    vulcan.desk.raise_budget(found, _raised(state.budget, options), person())
+        vulcan.jobs.commands.confirm(found, person())
+    vulcan.jobs.commands.raise_budget(found, _raised(state.budget, options), person())
     sys.exit(work_on(vulcan, found, as_json=options["as_json"], verbose=options["verbose"]))
 
 
@@ -134,8 +131,8 @@ def _raised(budget: Budget, options: dict[str, Any]) -> Budget:
 def approve(job: str, *, as_json: bool) -> None:
     """Approve what JOB waits for (a merge), and go on with it."""
     vulcan = open_vulcan()
-    found = vulcan.desk.find(job)
-    what = vulcan.desk.approve(found, person())
+    found = vulcan.jobs.queries.find(job)
+    what = vulcan.jobs.commands.approve(found, person())
     if not as_json:
         click.echo(f"approved: {what}")
     sys.exit(work_on(vulcan, found, as_json=as_json, verbose=False))
@@ -156,9 +153,9 @@ def demo(*, as_json: bool, verbose: bool, unsafe_no_sandbox: bool) -> None:
     if unsafe_no_sandbox:
         overrides["sandbox.unsafe"] = True
     vulcan = open_vulcan(None, overrides)
-    from vulcan.application.requests import Order
+    from vulcan.application.jobs.commands import Order
 
-    vulcan.need_state_folder()
+    vulcan.installation.need_state_folder()
     repository = make_project(vulcan.settings.state_dir / "demo")
     if not as_json:
         click.secho(
@@ -175,7 +172,7 @@ def demo(*, as_json: bool, verbose: bool, unsafe_no_sandbox: bool) -> None:
         policy=vulcan.settings.review,
         by=person(),
     )
-    job = vulcan.desk.request(order, vulcan.source())
+    job = vulcan.jobs.commands.request(order)
     sys.exit(work_on(vulcan, job, as_json=as_json, verbose=verbose))
 
 
@@ -187,7 +184,7 @@ def work_on(vulcan: Vulcan, job: str, *, as_json: bool, verbose: bool) -> int:
     view, shown = choose_view(as_json=as_json, verbose=verbose), 0
     while True:
         code = _work(vulcan, job, view, shown)
-        state = vulcan.desk.log(job).job
+        state = vulcan.jobs.queries.job(job)
         if code != ExitCode.NEEDS_PERSON or as_json or not sys.stdin.isatty():
             break
         shown = state.seq
@@ -207,7 +204,7 @@ def _hear(vulcan: Vulcan, job: str, state: Job) -> None:
     if _asked_for_word(vulcan, job):
         _settle(vulcan, job)
     else:
-        vulcan.desk.answer(job, _ask(state), person())
+        vulcan.jobs.commands.answer(job, _ask(state), person())
 
 
 def _settle(vulcan: Vulcan, job: str) -> None:
@@ -224,7 +221,7 @@ def _settle(vulcan: Vulcan, job: str) -> None:
 
 
 def _asked_for_word(vulcan: Vulcan, job: str) -> Job | None:
-    state = vulcan.desk.log(job).job
+    state = vulcan.jobs.queries.job(job)
     now = state.next_stage()
     return state if isinstance(now, Waiting) and now.waiting_for is WaitingFor.CONFIRMATION else None
 
@@ -232,11 +229,11 @@ def _asked_for_word(vulcan: Vulcan, job: str) -> Job | None:
 def _take_word(vulcan: Vulcan, job: str, said: str) -> None:
     word = read_word(said)
     if said.lower() in {"cancel", "abort", "/cancel"}:
-        vulcan.desk.cancel(job, person())
+        vulcan.jobs.commands.cancel(job, person())
     elif said and word.word is Word.AGREE:  # an empty line is a slip: what follows costs money
-        vulcan.desk.confirm(job, person())
+        vulcan.jobs.commands.confirm(job, person())
     elif said:
-        click.echo(safe(vulcan.desk.amend(job, word, person())))
+        click.echo(safe(vulcan.jobs.commands.amend(job, word, person())))
 
 
 def _ask(state: Job) -> str:
@@ -250,26 +247,23 @@ def _ask(state: Job) -> str:
 
 def _work(vulcan: Vulcan, job: str, view: View, shown: int) -> int:
     """One go at the job, whose events after `shown` the view has not seen; Ctrl-C and SIGTERM pause it."""
-    state = vulcan.desk.log(job).job
-    if state.request is None:
-        raise UserError(f"job {job} holds no request")
+    state = vulcan.jobs.queries.job(job)
     if not shown:
-        _say_sandbox(vulcan.sandbox.name)
-    project = vulcan.project(Path(state.request.repository))
+        _say_sandbox(vulcan.installation.sandbox_name())
     with view, _traced(vulcan, job) as watchers:
-        for stored in vulcan.store.read(job, shown):
+        for stored in vulcan.jobs.queries.events(job, shown):
             view.saw(stored)
         observers = [_Onward(view, state.seq), *watchers]
-        stopped = asyncio.run(_drive(project, observers, job, state.request))
+        stopped = asyncio.run(_until_stopped(vulcan.jobs.runner.run(job, observers)))
     if stopped:
         return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
-    return exit_code(vulcan.desk.log(job).job.next_stage())
+    return exit_code(vulcan.jobs.queries.job(job).next_stage())
 
 
 @contextlib.contextmanager
 def _traced(vulcan: Vulcan, job: str) -> Iterator[list[Observer]]:
     """The observer that sends the job's trace, where one is configured; says what could not be sent."""
-    live = vulcan.live_traces()
+    live = vulcan.observability.live_traces()
     if live is None:
         yield []
         return
@@ -309,12 +303,10 @@ class _Onward:
             signal.raise_signal(signal.SIGTERM)
 
 
-async def _drive(project: Project, observers: list[Observer], job: str, request: JobRequested) -> int:
-    """Run the engine; returns the signal that stopped it, or 0."""
-    await project.bring(request.base_commit, request.base_branch)
-    engine = project.engine(observers)
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> int:
+    """Do the work; returns the signal that stopped it, or 0."""
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(engine.run(job))
+    task = asyncio.ensure_future(work)
     caught: list[int] = []
 
     def stop(number: int) -> None:

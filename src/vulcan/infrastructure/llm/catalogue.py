@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
 
 import httpx2
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
+from vulcan.application.ports.models import ModelListing, ReachableModel
 from vulcan.domain.errors import VulcanError, masked
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.client import DustClient
@@ -24,33 +24,11 @@ SAME = frozenset({"azure-responses", "openai-chat", "openai-responses"})
 """Other names of a provider that is listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reachable:
-    """One model.
-
-    Attributes:
-        name: as `--model` takes it.
-        source: where it is.
-        price: in US dollars for a million tokens in and out, or that it is unknown.
-    """
-
-    name: str
-    source: str
-    price: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """All that was found, and what could not be asked."""
-
-    models: tuple[Reachable, ...]
-    problems: tuple[str, ...]
-
-
-async def list_models(base_url: str, api_key: str, dust: DustAccess, environ: Mapping[str, str]) -> Listing:
+async def list_models(
+    base_url: str, api_key: str, dust: DustAccess, environ: Mapping[str, str]
+) -> ModelListing:
     """Ask each place that is configured."""
-    models: list[Reachable] = list(_recorded())
+    models: list[ReachableModel] = list(_recorded())
     problems: list[str] = []
     models += _by_key(environ)
     if base_url:
@@ -65,40 +43,40 @@ async def list_models(base_url: str, api_key: str, dust: DustAccess, environ: Ma
             problems.append(masked(f"Dust workspace {dust.workspace}: {error}"))
         except VulcanError as error:
             problems.append(f"Dust workspace {dust.workspace}: {error.message}. {error.hint}")
-    return Listing(tuple(models), tuple(problems))
+    return ModelListing(tuple(models), tuple(problems))
 
 
-def _recorded() -> Iterator[Reachable]:
+def _recorded() -> Iterator[ReachableModel]:
     for each in sorted((resources.files("vulcan") / "recordings").iterdir(), key=lambda e: e.name):
         if each.name.endswith(".jsonl"):
-            yield Reachable(f"recorded:{each.name.removesuffix('.jsonl')}", "ships with Vulcan", "free")
+            yield ReachableModel(f"recorded:{each.name.removesuffix('.jsonl')}", "ships with Vulcan", "free")
 
 
-def _by_key(environ: Mapping[str, str]) -> Iterator[Reachable]:
+def _by_key(environ: Mapping[str, str]) -> Iterator[ReachableModel]:
     for provider, known in PROVIDERS.items():
         variable = next(filter(environ.get, (*known.keys, *known.needs)), "")
         if variable and provider not in SAME:
             missing = f"needs: {how_to_install(known.extra)}"
             detail = f"{variable} is set; not asked" if is_installed(known.module) else missing
-            yield Reachable(f"{provider}:MODEL", "Pydantic AI's provider", "by model", detail)
+            yield ReachableModel(f"{provider}:MODEL", "Pydantic AI's provider", "by model", detail)
 
 
-async def _served(base_url: str, api_key: str) -> list[Reachable]:
+async def _served(base_url: str, api_key: str) -> list[ReachableModel]:
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     async with httpx2.AsyncClient(headers=headers, timeout=ANSWER_SECONDS) as http:
         response = (await http.get(f"{base_url.rstrip('/')}/models")).raise_for_status()
     names = sorted(str(each["id"]) for each in response.json()["data"])
-    return [Reachable(name, masked(base_url), price_of("openai", name)) for name in names]
+    return [ReachableModel(name, masked(base_url), price_of("openai", name)) for name in names]
 
 
-async def _of_dust(access: DustAccess) -> list[Reachable]:
+async def _of_dust(access: DustAccess) -> list[ReachableModel]:
     client = DustClient(access, Patience())
     try:
         agents = await client.agents()
     finally:
         await client.close()
     return [
-        Reachable(
+        ReachableModel(
             f"dust:{agent['name']}",
             f"Dust workspace {access.workspace}",
             UNKNOWN,

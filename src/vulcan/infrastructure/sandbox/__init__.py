@@ -2,14 +2,13 @@
 
 from vulcan.infrastructure.sandbox.box import ServedBox
 from vulcan.infrastructure.sandbox.bubblewrap import BubblewrapSandbox
-from vulcan.infrastructure.sandbox.canary import CanaryCheck, canary
+from vulcan.infrastructure.sandbox.canary import canary
 from vulcan.infrastructure.sandbox.choose import choose_sandbox
 from vulcan.infrastructure.sandbox.landlock import LandlockSandbox
 from vulcan.infrastructure.sandbox.unconfined import NoSandbox
 
 __all__ = [
     "BubblewrapSandbox",
-    "CanaryCheck",
     "LandlockSandbox",
     "NoSandbox",
     "ServedBox",

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vulcan.application.ports import Box, BoxSpec, CommandResult, Limits, Sandbox
-from vulcan.infrastructure.leftovers import owned
+from vulcan.application.ports.installation import CanaryCheck
+from vulcan.infrastructure.process.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import SYSTEM_PYTHON, guest
 from vulcan.infrastructure.sandbox.user import scratch_root
 
@@ -21,15 +22,6 @@ LIMITS = Limits(processes=32)
 SECRET = "vulcan-canary"  # noqa: S105 - a marker
 CONTROLS = ("workspace", "asyncio subprocess", "unix socket", "loopback server")
 WITHOUT_SOCKETS = ("workspace", "asyncio subprocess")
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryCheck:
-    """One probe; `passed` means that the sandbox did as it should."""
-
-    name: str
-    passed: bool
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from vulcan.application.audit import Chain, Link, seal_event
-from vulcan.application.ports import BlobStore, StoredEvent
+from vulcan.application.audit import seal_event
+from vulcan.application.ports import BlobStore, Chain, Link, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event
-from vulcan.infrastructure.leftovers import owned
+from vulcan.infrastructure.process.leftovers import owned
 from vulcan.infrastructure.store.blobs import FileBlobStore, make_private_folder
 from vulcan.infrastructure.store.migrations import migrate
 from vulcan.infrastructure.store.records import Record, from_record, to_record

@@ -18,9 +18,9 @@ from vulcan.application.ports import (
     Limits,
     Mount,
     PreparedEnvironment,
+    Repository,
     Sandbox,
 )
-from vulcan.application.services import Repository
 from vulcan.domain.errors import ToolError
 from vulcan.infrastructure.workspace.files import add_file, read_file, write_file
 from vulcan.infrastructure.workspace.trees import SharedTrees

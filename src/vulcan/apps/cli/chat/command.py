@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 import time
 from pathlib import Path
@@ -17,13 +16,10 @@ from vulcan.apps.cli.terminals import at_terminal
 from vulcan.domain.errors import UserError
 
 if TYPE_CHECKING:
+    from vulcan.application.api import Vulcan
     from vulcan.application.converse.talk import Talk
-    from vulcan.bootstrap import Vulcan
-    from vulcan.domain.conversation import Conversation
 
 NEWEST = "newest"
-CHAT, SINGLE_QUESTION = "c", "q"
-"""Kinds of conversations; only chats are gone on with unless another one is named."""
 
 
 @click.command()
@@ -55,11 +51,12 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, blind: bool, **op
         _list(vulcan)
         return
     if vulcan.settings.model.name:
-        vulcan.check_model()
-    state = vulcan.source().inspect(repo)
+        vulcan.models.check()
+    state = vulcan.setup.inspect(repo)
     root = state.root
-    conversation = _resumed(vulcan, resume, root) if resume else begin(vulcan, root)
-    talk = vulcan.talk(conversation, root, _passed_on(options), person(), ask=not yes, blind=blind)
+    known, wanted = vulcan.conversations, "" if resume == NEWEST else resume
+    conversation = known.find(wanted, root) if resume else known.begin(root, person())
+    talk = known.open(conversation, root, person(), _passed_on(options), ask=not yes, blind=blind)
     if at_terminal() and not options["as_json"]:
         from vulcan.apps.cli.chat.terminal import converse_at_terminal
 
@@ -82,37 +79,8 @@ def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> in
     return asyncio.run(converse(session, sys.stdin))
 
 
-def begin(vulcan: Vulcan, root: Path, kind: str = CHAT) -> str:
-    """Begin a conversation about a repository; returns its id, which begins with its kind."""
-    from vulcan.application.requests import new_job_id
-    from vulcan.domain.events import ConversationStarted
-
-    conversation = f"{kind}{new_job_id(vulcan.clock.now())}{secrets.token_hex(1)}"
-    vulcan.conversations.append(conversation, 0, [ConversationStarted(str(root), person())])
-    return conversation
-
-
-def _resumed(vulcan: Vulcan, wanted: str, root: Path) -> str:
-    found = [
-        each
-        for each in reversed(vulcan.conversations.jobs())
-        if (wanted == NEWEST and each.startswith(CHAT) and _state(vulcan, each).started_in(str(root)))
-        or each.startswith(wanted)
-    ]
-    if not found:
-        raise UserError("there is no such conversation", hint="List them with: vulcan chat --list")
-    return found[0]
-
-
-def _state(vulcan: Vulcan, conversation: str) -> Conversation:
-    from vulcan.domain.conversation import fold
-
-    return fold((stored.event, stored.at) for stored in vulcan.conversations.read(conversation))
-
-
 def _list(vulcan: Vulcan) -> None:
-    for each in vulcan.conversations.jobs():
-        state = _state(vulcan, each)
+    for each, state in vulcan.conversations.all():
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.updated_at))
         first = state.messages[0].text if state.messages else ""
         where = Path(state.started.repository).name if state.started else ""

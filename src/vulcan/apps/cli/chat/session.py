@@ -11,9 +11,9 @@ from vulcan.domain.events import Stage
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
 
 if TYPE_CHECKING:
+    from vulcan.application.api import Vulcan
     from vulcan.application.converse.talk import Reply, Talk
     from vulcan.application.ports import StoredEvent
-    from vulcan.bootstrap import Vulcan
 
 POLL = 0.15
 """Seconds between looks at the jobs' logs."""
@@ -43,7 +43,7 @@ class Session:
     """
 
     def __init__(self, vulcan: Vulcan, talk: Talk, screen: Screen) -> None:
-        self._vulcan, self.talk, self._screen = vulcan, talk, screen
+        self._queries, self.talk, self._screen = vulcan.jobs.queries, talk, screen
         self._states: dict[str, Job] = {}
         self._told: dict[str, object] = {}
         self.going: list[str] = []
@@ -57,7 +57,7 @@ class Session:
     def skip_past(self) -> None:
         """Do not show what happened in the jobs before this moment; where they stand is told nevertheless."""
         for job in self.talk.log.state.jobs:
-            self._states[job] = self._vulcan.desk.log(job).job
+            self._states[job] = self._queries.job(job)
 
     def look(self) -> bool:
         """Show what has happened in the conversation's jobs; True if any of them is still being worked on."""
@@ -90,7 +90,7 @@ class Session:
     def exit_code(self) -> int:
         """The code of the job that is talked about; 0 without one."""
         job = self.talk.job
-        return int(exit_code(self._vulcan.desk.log(job).job.next_stage())) if job else int(ExitCode.DONE)
+        return int(exit_code(self._queries.job(job).next_stage())) if job else int(ExitCode.DONE)
 
     def pause_all(self) -> list[str]:
         """Pause what is being worked on; returns the jobs."""
@@ -98,7 +98,7 @@ class Session:
 
     def _catch_up(self, job: str) -> Job:
         state = self._states.get(job, Job())
-        for stored in self._vulcan.store.read(job, state.seq):
+        for stored in self._queries.events(job, state.seq):
             state = state.apply(stored.event, stored.at)
             self._states[job] = state
             self._screen.event(stored, state)

@@ -23,9 +23,9 @@ from vulcan.apps.cli.safe import one_line
 from vulcan.domain.messages import Speaker
 
 if TYPE_CHECKING:
+    from vulcan.application.api import Vulcan
     from vulcan.application.converse.talk import Talk
     from vulcan.application.ports import SourceState
-    from vulcan.bootstrap import Vulcan
 
 BUNDLED = 0.05
 """Seconds in which what is printed goes out together: the prompt is painted again after each time."""
@@ -105,7 +105,7 @@ async def _take_leave(session: Session, screen: TerminalScreen, how: str) -> Non
 
 
 def _completer(vulcan: Vulcan, session: Session, root: Path) -> ChatCompleter:
-    others = vulcan.desk.newest(20)
+    others = vulcan.jobs.queries.newest(20)
 
     def jobs() -> list[Choice]:
         own = list(reversed(session.talk.log.state.jobs))
@@ -117,7 +117,7 @@ def _completer(vulcan: Vulcan, session: Session, root: Path) -> ChatCompleter:
         requirement = session.state(session.talk.job).requirement
         return [item.text for item in items_of(requirement)] if requirement else []
 
-    return ChatCompleter(lambda: vulcan.source().tracked(root), jobs, items)
+    return ChatCompleter(lambda: vulcan.setup.tracked(root), jobs, items)
 
 
 def _instruction(session: Session, job: str) -> str:

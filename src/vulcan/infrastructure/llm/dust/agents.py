@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vulcan.application.ports.models import DustAgent
 from vulcan.domain.errors import ModelUnavailable, UserError
 from vulcan.infrastructure.llm.dust.access import DustAccess, Patience
 from vulcan.infrastructure.llm.dust.client import DustClient
@@ -103,17 +104,7 @@ def import_body(choice: Choice, editor: str) -> Json:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """An agent after the setup; `use` is how a model names it."""
-
-    handle: str
-    sid: str
-    use: str
-    new: bool
-
-
-async def set_up(access: DustAccess, choice: Choice, editor: str) -> Made:
+async def set_up(access: DustAccess, choice: Choice, editor: str) -> DustAgent:
     """Make the agent unless it is there, and see whether it is found by name, as a job will look for it.
 
     Raises:
@@ -128,13 +119,13 @@ async def set_up(access: DustAccess, choice: Choice, editor: str) -> Made:
         await client.close()
 
 
-async def _set_up(client: DustClient, choice: Choice, editor: str) -> Made:
+async def _set_up(client: DustClient, choice: Choice, editor: str) -> DustAgent:
     sid = match(choice.handle, await client.agents())
     new = not sid
     if new:
         sid = str((await client.import_agent(import_body(choice, editor)))["sId"])
     found = match(choice.handle, await client.agents())
-    return Made(choice.handle, sid, choice.handle if found == sid else sid, new)
+    return DustAgent(choice.handle, sid, choice.handle if found == sid else sid, new)
 
 
 def _refused(error: DustError, choice: Choice) -> ModelUnavailable:

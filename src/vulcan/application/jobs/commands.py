@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from vulcan.application.amendments import Amendment, amend
 from vulcan.application.joblog import JobLog
-from vulcan.application.ports import BlobStore, Checkouts, Clock, EventStore, Forge, SourceRepository
+from vulcan.application.jobs.queries import JobQueries
+from vulcan.application.ports import Clock, EventStore, Forge, SourceRepository
+from vulcan.application.ports.project import Projects
 from vulcan.domain.budget import Budget
-from vulcan.domain.errors import ConcurrentAppend, JobNotFound, UserError
+from vulcan.domain.errors import ConcurrentAppend, UserError
 from vulcan.domain.events import (
     ApprovalGranted,
     ApprovalRefused,
@@ -76,23 +77,27 @@ def need_model(name: str) -> None:
         )
 
 
-class Desk:
-    """Takes people's requests and appends them to the logs of jobs.
+class JobCommands:
+    """Takes what people order and appends it to the logs of jobs.
 
     Args:
-        doubts: asked where a job is not found: why the store may have lost it, or nothing.
+        queries: the jobs as they are.
+        source: users' repositories.
+        projects: a repository with all that is needed to work on it.
     """
 
     def __init__(
-        self, store: EventStore, blobs: BlobStore, clock: Clock, doubts: Callable[[], str] = str
+        self,
+        store: Callable[[], EventStore],
+        clock: Clock,
+        queries: JobQueries,
+        source: Callable[[], SourceRepository],
+        projects: Projects,
     ) -> None:
-        self._store, self._blobs, self._clock, self._doubts = store, blobs, clock, doubts
+        self._store, self._clock, self._queries = store, clock, queries
+        self._source, self._projects = source, projects
 
-    def log(self, job: str) -> JobLog:
-        """The log of an existing job."""
-        return JobLog.existing(job, self._store, self._blobs, self._clock)
-
-    def request(self, order: Order, source: SourceRepository) -> str:
+    def request(self, order: Order) -> str:
         """Start a job; returns its id.
 
         Raises:
@@ -110,7 +115,7 @@ class Desk:
                 f"the instruction has {len(instruction):,} characters, at most {MAX_INSTRUCTION:,} are taken",
                 hint="Put details into a file of the repository and name the file in the instruction.",
             )
-        state = source.inspect(order.repository)
+        state = self._source().inspect(order.repository)
         event = JobRequested(
             instruction=instruction,
             repository=str(state.root),
@@ -130,46 +135,14 @@ class Desk:
         while True:
             job = new_job_id(self._clock.now())
             try:
-                self._store.append(job, 0, [event])
+                self._store().append(job, 0, [event])
             except ConcurrentAppend:
                 continue
             return job
 
-    def find(self, prefix: str, repository: Path | None = None) -> str:
-        """The job of an id or of its unique beginning; without one, the newest of the repository."""
-        if prefix:
-            return self._by_prefix(prefix)
-        for job in reversed(self._store.jobs()):
-            state = self.log(job).job
-            here = state.request and repository in (None, Path(state.request.repository))
-            if here and state.started:
-                return job
-        raise JobNotFound("there is no job yet", hint=self._doubts() or 'Start one with: vulcan run "..."')
-
-    def newest(self, count: int) -> list[str]:
-        """The newest jobs, newest first."""
-        started = (job for job in reversed(self._store.jobs()) if self.log(job).job.started)
-        return list(islice(started, count))
-
-    def jobs(self) -> Iterator[tuple[str, Job]]:
-        """All jobs but those that ended before anything was done, oldest first."""
-        for job in self._store.jobs():
-            state = self.log(job).job
-            if state.started:
-                yield job, state
-
-    def _by_prefix(self, prefix: str) -> str:
-        matches = [job for job in self._store.jobs() if job.startswith(prefix)]
-        exact = [job for job in matches if job == prefix]
-        if exact or len(matches) == 1:
-            return (exact or matches)[0]
-        what = f"{len(matches)} jobs begin with {prefix}" if matches else f"there is no job {prefix}"
-        doubts = "" if matches else self._doubts()
-        raise JobNotFound(what, hint=doubts or "List the jobs with: vulcan jobs")
-
     def answer(self, job: str, text: str, by: str) -> None:
         """Answer the job's open question."""
-        log = self.log(job)
+        log = self._queries.log(job)
         self._must_wait_for(log.job, WaitingFor.CLARIFICATION, "has no open question")
         log.append(ClarificationAnswered(text, by))
 
@@ -185,7 +158,7 @@ class Desk:
                 raise UserError(f"job {job} is merged already, or is being merged", hint=NEW_JOB)
             return False
 
-        self.log(job).append(SteeringGiven(text.strip(), by), unless=comes_too_late)
+        self._queries.log(job).append(SteeringGiven(text.strip(), by), unless=comes_too_late)
 
     def confirm(self, job: str, by: str) -> None:
         """Agree to the requirements as they stand."""
@@ -209,7 +182,7 @@ class Desk:
         return amended.change
 
     def _asked_for_requirements(self, job: str) -> JobLog:
-        log = self.log(job)
+        log = self._queries.log(job)
         self._must_wait_for(log.job, WaitingFor.CONFIRMATION, "does not wait for a word on its requirements")
         return log
 
@@ -229,7 +202,7 @@ class Desk:
         return f"{asked.action} of {asked.commit[:10]}"
 
     def _asked_for_approval(self, job: str, commit: str) -> tuple[JobLog, ApprovalRequested]:
-        log = self.log(job)
+        log = self._queries.log(job)
         self._must_wait_for(log.job, WaitingFor.APPROVAL, "does not wait for an approval")
         if log.job.approval is None:
             raise UserError(f"job {job} does not say what is to be approved")
@@ -253,27 +226,26 @@ class Desk:
 
     def raise_budget(self, job: str, budget: Budget, by: str) -> None:
         """Give the job other limits."""
-        log = self.log(job)
+        log = self._queries.log(job)
         if budget != log.job.budget:
             log.append(BudgetRaised(budget, by))
 
     def cancel(self, job: str, by: str) -> None:
         """End the job; a worker that is on it stops before its next step."""
-        log = self.log(job)
+        log = self._queries.log(job)
         ended = log.job.next_stage()
         if isinstance(ended, Ended):
             raise UserError(f"job {job} has ended already ({ended.outcome.value})")
         log.append(JobCancelled(by))
 
-    async def undo(
-        self, job: str, by: str, source: SourceRepository, forge: Forge, checkouts: Checkouts
-    ) -> tuple[str, ...]:
+    async def undo(self, job: str, by: str) -> tuple[str, ...]:
         """Remove what the job made outside of its log: branches, the open pull request, working directories."""
-        log = self.log(job)
+        log = self._queries.log(job)
+        project = self._projects(Path(self._queries.request(job).repository))
         if not isinstance(log.job.next_stage(), Ended):
             log.append(JobCancelled(by))  # first, so that no worker makes anew what is being removed
-        removed = await _remove(log.job, source, forge)
-        checkouts.remove(job)
+        removed = await _remove(log.job, project.source, project.forge)
+        project.checkouts.remove(job)
         event: Event = JobUndone(removed, by)
         log.append(event)
         return removed

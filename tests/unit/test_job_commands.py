@@ -14,8 +14,9 @@ from fakes.clock import StillClock
 from fakes.memory_forge import MemoryForge
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.memory_vcs import MemoryVcs
+from fakes.projects import FakeProject, jobs_on
+from vulcan.application.jobs.commands import MAX_INSTRUCTION, Order, new_job_id
 from vulcan.application.ports import SourceState
-from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order, new_job_id
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import JobNotFound, UserError
 from vulcan.domain.events import (
@@ -61,23 +62,18 @@ class Source:
         return self.has_branch
 
 
-class Folders:
-    def __init__(self) -> None:
-        self.removed: list[str] = []
-
-    def remove(self, job: str) -> None:
-        self.removed.append(job)
-
-
 class World:
     def __init__(self) -> None:
         blobs = MemoryBlobStore()
         self.store = MemoryEventStore(blobs)
         self.clock = StillClock()
-        self.desk = Desk(self.store, blobs, self.clock)
+        self.project = FakeProject(Source())
+        jobs = jobs_on(self.project, self.store, blobs, self.clock)
+        self.commands, self.queries = jobs.commands, jobs.queries
 
     def order(self, source: Source | None = None, **changes: Any) -> str:
-        return self.desk.request(replace(ORDER, **changes), source or Source())
+        self.project.source = source or self.project.source
+        return self.commands.request(replace(ORDER, **changes))
 
     def happens(self, job: str, *events: Event) -> None:
         self.store.append(job, len(self.store.read(job)), events)
@@ -146,10 +142,10 @@ def test_a_job_is_found_by_the_beginning_of_its_id_or_as_the_newest() -> None:
     world.clock.time += 5
     second = world.order(Source())
 
-    assert world.desk.find(first) == first
-    assert world.desk.find(second[:-1]) == second
-    assert world.desk.find("") == second
-    assert world.desk.find("", Path("/project")) == second
+    assert world.queries.find(first) == first
+    assert world.queries.find(second[:-1]) == second
+    assert world.queries.find("") == second
+    assert world.queries.find("", Path("/project")) == second
 
 
 def test_the_newest_job_of_one_repository() -> None:
@@ -158,7 +154,7 @@ def test_the_newest_job_of_one_repository() -> None:
     elsewhere = Source()
     elsewhere.state = replace(elsewhere.state, root=Path("/other"))
     there = world.order(elsewhere)
-    assert (world.desk.find("", Path("/project")), world.desk.find("", Path("/other"))) == (here, there)
+    assert (world.queries.find("", Path("/project")), world.queries.find("", Path("/other"))) == (here, there)
 
 
 def test_a_job_that_was_not_started_is_found_by_its_id_only() -> None:
@@ -166,11 +162,11 @@ def test_a_job_that_was_not_started_is_found_by_its_id_only() -> None:
     first = world.order()
     second = world.order(blind=True)
     world.happens(second, JobFinished(JobOutcome.NOT_STARTED, "sees 0 of about 9 tests"))
-    assert world.desk.find("") == first
-    assert world.desk.find(second) == second
-    assert world.desk.newest(5) == [first]
-    assert [job for job, _ in world.desk.jobs()] == [first]
-    request = world.desk.log(second).job.request
+    assert world.queries.find("") == first
+    assert world.queries.find(second) == second
+    assert world.queries.newest(5) == [first]
+    assert [job for job, _ in world.queries.jobs()] == [first]
+    request = world.queries.log(second).job.request
     assert request
     assert request.blind
 
@@ -178,26 +174,26 @@ def test_a_job_that_was_not_started_is_found_by_its_id_only() -> None:
 def test_a_job_that_is_not_found_or_not_unique() -> None:
     world = World()
     with pytest.raises(JobNotFound, match="no job yet") as caught:
-        world.desk.find("")
+        world.queries.find("")
     assert "vulcan run" in caught.value.hint
     for name in ("ab1", "ab2", "ab22"):
         world.happens(name, *[JobCancelled()])
     for prefix, words in (("zz", "no job zz"), ("ab", "3 jobs begin with ab")):
         with pytest.raises(JobNotFound, match=words) as caught:
-            world.desk.find(prefix)
+            world.queries.find(prefix)
         assert "vulcan jobs" in caught.value.hint
-    assert world.desk.find("ab2") == "ab2"
+    assert world.queries.find("ab2") == "ab2"
 
 
 def test_an_answer_needs_a_question() -> None:
     world = World()
     job = world.order()
     with pytest.raises(UserError, match="no open question") as caught:
-        world.desk.answer(job, "yes", "ada")
+        world.commands.answer(job, "yes", "ada")
     assert "vulcan show" in caught.value.hint
 
     world.happens(job, ClarificationRequested(("Which?",)))
-    world.desk.answer(job, "this", "ada")
+    world.commands.answer(job, "this", "ada")
     assert world.last(job) == ClarificationAnswered("this", "ada")
 
 
@@ -205,40 +201,40 @@ def test_an_approval_is_for_what_was_asked() -> None:
     world = World()
     job = world.order()
     with pytest.raises(UserError, match="does not wait for an approval"):
-        world.desk.approve(job, "ada")
+        world.commands.approve(job, "ada")
 
     world.happens(job, ApprovalRequested("merge", "c" * 40, DIGEST))
-    assert world.desk.approve(job, "ada") == "merge of cccccccccc"
+    assert world.commands.approve(job, "ada") == "merge of cccccccccc"
     assert world.last(job) == ApprovalGranted(DIGEST, "ada")
     with pytest.raises(UserError):
-        world.desk.approve(job, "ada")
+        world.commands.approve(job, "ada")
 
 
 def test_a_budget_is_raised_only_where_it_differs() -> None:
     world = World()
     job = world.order()
-    world.desk.raise_budget(job, Budget(), "ada")
+    world.commands.raise_budget(job, Budget(), "ada")
     assert isinstance(world.last(job), JobRequested)
-    world.desk.raise_budget(job, Budget(cost=50.0), "ada")
+    world.commands.raise_budget(job, Budget(cost=50.0), "ada")
     assert world.last(job) == BudgetRaised(Budget(cost=50.0), "ada")
 
 
 def test_a_job_is_cancelled_once() -> None:
     world = World()
     job = world.order()
-    world.desk.cancel(job, "ada")
+    world.commands.cancel(job, "ada")
     assert world.last(job) == JobCancelled("ada")
     with pytest.raises(UserError, match=r"ended already \(cancelled\)"):
-        world.desk.cancel(job, "ada")
+        world.commands.cancel(job, "ada")
 
 
 def test_nothing_can_be_asked_of_a_job_that_is_not_there() -> None:
-    desk = World().desk
+    commands = World().commands
     for ask in (
-        lambda: desk.answer("x", "y", "z"),
-        lambda: desk.approve("x", "z"),
-        lambda: desk.cancel("x", "z"),
-        lambda: desk.raise_budget("x", Budget(), "z"),
+        lambda: commands.answer("x", "y", "z"),
+        lambda: commands.approve("x", "z"),
+        lambda: commands.cancel("x", "z"),
+        lambda: commands.raise_budget("x", Budget(), "z"),
     ):
         with pytest.raises(JobNotFound):
             ask()
@@ -256,10 +252,10 @@ class Delivered(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.source, self.folders = Source(), Folders()
+        self.source, self.folders = self.project.source, self.project.checkouts
         self.vcs = MemoryVcs()
-        self.forge = MemoryForge(self.vcs, checks)
-        self.job = self.order(self.source)
+        self.forge = self.project.forge = MemoryForge(self.vcs, checks)
+        self.job = self.order()
 
     async def deliver(self) -> None:
         base = self.vcs.commit(self.vcs.write_files({}), "", "Start")
@@ -270,7 +266,7 @@ class Delivered(World):
         self.happens(self.job, BranchPushed("vulcan/j", commit))
 
     async def undo(self) -> tuple[str, ...]:
-        return await self.desk.undo(self.job, "ada", self.source, self.forge, self.folders)  # type: ignore[arg-type]
+        return await self.commands.undo(self.job, "ada")
 
 
 async def test_undo_takes_back_all_that_was_made_and_says_what() -> None:
@@ -287,7 +283,7 @@ async def test_undo_takes_back_all_that_was_made_and_says_what() -> None:
     assert world.folders.removed == [world.job]
     assert len(removed) == 3
     assert world.last(world.job) == JobUndone(removed, "ada")
-    assert world.desk.log(world.job).job.next_stage() == Ended(JobOutcome.CANCELLED)
+    assert world.queries.log(world.job).job.next_stage() == Ended(JobOutcome.CANCELLED)
 
 
 async def test_undo_ends_the_job_before_it_removes_what_a_worker_could_make_anew() -> None:
@@ -297,7 +293,7 @@ async def test_undo_ends_the_job_before_it_removes_what_a_worker_could_make_anew
     withdraw = world.source.withdraw
 
     def looked_at(root: Path, branch: str) -> bool:
-        ended.append(world.desk.log(world.job).job.outcome)
+        ended.append(world.queries.log(world.job).job.outcome)
         return withdraw(root, branch)
 
     world.source.withdraw = looked_at  # type: ignore[method-assign]
@@ -330,34 +326,34 @@ async def test_undo_after_a_merge_leaves_the_merge_and_the_outcome() -> None:
     assert after is not None
     assert after.state == "merged"
     assert not any("pull request" in what for what in removed)
-    assert world.desk.log(world.job).job.next_stage() == Ended(JobOutcome.DONE)
+    assert world.queries.log(world.job).job.next_stage() == Ended(JobOutcome.DONE)
 
 
 def test_a_job_whose_merge_has_begun_takes_no_message_any_more() -> None:
     world = World()
     job = world.order()
     world.happens(job, ApprovalRequested("merge", "b" * 40, DIGEST), ApprovalGranted(DIGEST, "ada"))
-    world.desk.steer(job, "wait, call it total", "ada")
+    world.commands.steer(job, "wait, call it total", "ada")
     assert world.last(job) == SteeringGiven("wait, call it total", "ada")
     world.happens(job, EffectIntended(f"{MERGE_EFFECT}{'b' * 40}", "merge #1"))
     with pytest.raises(UserError, match="being merged"):
-        world.desk.steer(job, "and again", "ada")
+        world.commands.steer(job, "and again", "ada")
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 20_001])
 def test_a_message_to_a_job_has_a_measure(text: str) -> None:
     world = World()
     with pytest.raises(UserError, match="a message to a job"):
-        world.desk.steer(world.order(), text, "ada")
+        world.commands.steer(world.order(), text, "ada")
 
 
 def test_a_refusal_is_bound_to_what_was_asked() -> None:
     world = World()
     job = world.order()
     with pytest.raises(UserError, match="does not wait for an approval"):
-        world.desk.refuse(job, "ada")
+        world.commands.refuse(job, "ada")
     world.happens(job, ApprovalRequested("merge", "c" * 40, DIGEST))
     with pytest.raises(UserError, match="another commit"):
-        world.desk.approve(job, "ada", "d" * 40)
-    assert world.desk.refuse(job, "ada", "no") == "merge of cccccccccc"
+        world.commands.approve(job, "ada", "d" * 40)
+    assert world.commands.refuse(job, "ada", "no") == "merge of cccccccccc"
     assert world.last(job) == ApprovalRefused(DIGEST, "ada", "no")

@@ -1,0 +1,1 @@
+"""Jobs as people meet them: ordering them, working on them, asking how they stand."""
