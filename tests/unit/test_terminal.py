@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 
 from fakes.generated import events
 from fakes.sample_events import called, replied, requested
+from vulcan.application.jobs.status import Action, status_of
 from vulcan.application.plaintext import on_one_line
 from vulcan.application.ports import StoredEvent
-from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
+from vulcan.apps.cli.outcomes import ExitCode, exit_code
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, LiveView, PlainView, choose_view
 from vulcan.apps.cli.wording import in_words
+from vulcan.apps.cli.work import ACTION_LINES
 from vulcan.domain.codec import decode_event
 from vulcan.domain.events import (
     EVENT_TYPES,
@@ -151,8 +153,10 @@ STATES = [
 
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_an_exit_code_and_words(state: Any) -> None:
-    assert exit_code(state) in ExitCode
-    assert state_in_words(state)
+    status = status_of(state)
+    assert exit_code(status) in ExitCode
+    assert status.headline
+    assert status.label
 
 
 @pytest.mark.parametrize(
@@ -171,12 +175,19 @@ def test_every_state_has_an_exit_code_and_words(state: Any) -> None:
     ],
 )
 def test_exit_codes_are_as_documented(state: Any, code: int, words: str) -> None:
-    assert (exit_code(state), state_in_words(state)) == (code, words)
+    assert (exit_code(status_of(state)), status_of(state).headline) == (code, words)
 
 
-def test_what_is_no_state_is_a_bug() -> None:
-    with pytest.raises(TypeError):
-        exit_code("done")  # type: ignore[arg-type]
+@pytest.mark.parametrize("what", WaitingFor)
+def test_whoever_waits_is_told_what_can_be_done(what: WaitingFor) -> None:
+    """But before there is a request: then there is no job yet."""
+    assert bool(status_of(Waiting(what, "why")).actions) is (what is not WaitingFor.REQUEST)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_command_line_has_words_for_each_action(action: Action) -> None:
+    """A refusal is said with `vulcan undo`, which stands beside it."""
+    assert action in ACTION_LINES or action is Action.REFUSE
 
 
 # --------------------------------------------------------------------------------------------------- views

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
+from vulcan.application.jobs.status import describe
 from vulcan.application.ports import StoredEvent
 from vulcan.application.timeline import StageRun, Step, timeline
 from vulcan.domain.budget import Usage
 from vulcan.domain.events import ModelReplied, StageFailed, ToolCalled
-from vulcan.domain.job import Ended, Job, Waiting, fold
+from vulcan.domain.job import fold
 
 NO_TOOL = "words only"
 """Where the cost of a reply goes that called no recorded tool."""
@@ -129,7 +130,7 @@ def of_job(log: Sequence[StoredEvent]) -> Stats:
     coverage = report.coverage if report and verdict else None
     return Stats(
         jobs=1,
-        states={state_of(job): 1},
+        states={describe(job).label: 1},
         judged=int(verdict is not None),
         proven=int(job.proven),
         proven_at_once=int(job.proven and job.round == 1),
@@ -146,14 +147,6 @@ def of_job(log: Sequence[StoredEvent]) -> Stats:
         by_stage=_grouped(_stages(line.runs)),
         by_tool=_grouped(_tools(steps)),
     )
-
-
-def state_of(job: Job) -> str:
-    """How a job stands, in few words that stay the same."""
-    now = job.next_stage()
-    if isinstance(now, Ended):
-        return now.outcome.value
-    return f"waits for {now.waiting_for.value}" if isinstance(now, Waiting) else "running"
 
 
 def _field(step: Step, name: str) -> str:

@@ -15,10 +15,11 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 
+from vulcan.application.jobs.status import describe
 from vulcan.application.masking import Masker
 from vulcan.application.ports import StoredEvent
 from vulcan.application.prompts import prompt_name
-from vulcan.application.stats import reply_key, state_of
+from vulcan.application.stats import reply_key
 from vulcan.application.timeline import StageRun, Step, Timeline, timeline
 from vulcan.domain.budget import Usage
 from vulcan.domain.codec import encode
@@ -215,7 +216,7 @@ class _Deriver:
     def _root(self, identity: str, end: int) -> Span:
         job, request = self._job, self._job.request
         now = job.next_stage()
-        state = state_of(job)
+        state = describe(job).label
         by_agent = {name: encode(usage) for name, usage in (job.usage_by_agent or {}).items()}
         failed = isinstance(now, Ended) and now.outcome.value == "failed"
         about = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from vulcan.apps.cli.outcomes import state_in_words
+from vulcan.application.jobs.status import describe
 from vulcan.apps.cli.safe import one_line
 from vulcan.domain.errors import UserError, VulcanError
 
@@ -54,7 +54,7 @@ def _offered(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
         state = vulcan.jobs.queries.job(job)
         asked = state.request.instruction if state.request else ""
         day = time.strftime("%Y-%m-%d", time.localtime(state.requested_at))
-        yield CompletionItem(job, help=one_line(f"{day} {state_in_words(state.next_stage())}: {asked}", 70))
+        yield CompletionItem(job, help=one_line(f"{day} {describe(state).headline}: {asked}", 70))
 
 
 @click.command()

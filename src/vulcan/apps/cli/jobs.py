@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vulcan.application.jobs.status import Phase, describe
 from vulcan.apps.cli.common import open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.completing import JOB
-from vulcan.apps.cli.outcomes import state_in_words
 from vulcan.apps.cli.rows import AnswerRow, CancelledRow, JobRow, UndoneRow, emit
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
-from vulcan.domain.job import Ended, Job
+from vulcan.domain.job import Job
 
 if TYPE_CHECKING:
     from vulcan.application.jobs.queries import JobQueries
@@ -35,7 +35,7 @@ def list_jobs(*, as_json: bool) -> None:
         else:
             asked = state.request.instruction if state.request else ""
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.requested_at))
-            words = state_in_words(state.next_stage())
+            words = describe(state).headline
             click.echo(f"{job}  {when}  {words:<34}  {one_line(asked, 70)}")
 
 
@@ -43,7 +43,7 @@ def _row(job: str, state: Job) -> JobRow:
     request, deployment = state.request, state.deployment
     return JobRow(
         job=job,
-        state=state_in_words(state.next_stage()),
+        state=describe(state).headline,
         instruction=request.instruction if request else "",
         repository=request.repository if request else "",
         branch=deployment.branch if deployment else "",
@@ -100,16 +100,16 @@ def _show_events(queries: JobQueries, job: str, view: View, *, follow: bool) -> 
 
 
 def _page(job: str, state: Job) -> None:
-    request, deployment = state.request, state.deployment
-    click.secho(f"job {job}: {state_in_words(state.next_stage())}", bold=True)
+    request, deployment, status = state.request, state.deployment, describe(state)
+    click.secho(f"job {job}: {status.headline}", bold=True)
     if request:
         click.echo(
             f"asked by {safe(request.requested_by)} for {request.repository} at {request.base_commit[:10]}"
         )
-    if state.waiting:
-        click.echo(f"waits for {state.waiting.waiting_for.value}: {safe(state.waiting.reason)}")
-    if isinstance(state.next_stage(), Ended) and state.reason:
-        click.echo(safe(state.reason))
+    if status.phase is Phase.WAITING:
+        click.echo(f"{status.label}: {safe(status.reason)}")
+    elif status.reason:
+        click.echo(safe(status.reason))
     if state.baseline:
         click.echo(f"Vulcan {safe(state.baseline.in_words)}, with: {safe(state.baseline.command)}")
     if deployment and deployment.pull_request:
@@ -117,8 +117,8 @@ def _page(job: str, state: Job) -> None:
         from vulcan.application.report import pull_request_body
 
         title = subject(requirement_of(state))
-        status = deployment.status.value
-        click.echo(f"pull request #{deployment.pull_request} ({status}): {safe(title)}")
+        delivered = deployment.status.value
+        click.echo(f"pull request #{deployment.pull_request} ({delivered}): {safe(title)}")
         click.echo(f"branch {deployment.branch} at {deployment.commit[:10]}\n")
         _markdown(safe(pull_request_body(job, state)))
     elif state.requirement:
@@ -196,7 +196,7 @@ def cancel(job: str, *, as_json: bool) -> None:
     found = vulcan.jobs.queries.find(job)
     vulcan.jobs.commands.cancel(found, person())
     if as_json:
-        emit(CancelledRow(found, state_in_words(vulcan.jobs.queries.job(found).next_stage())))
+        emit(CancelledRow(found, describe(vulcan.jobs.queries.job(found)).headline))
         return
     click.echo(f"job {found} is cancelled; remove what it made with: vulcan undo {found}")
 

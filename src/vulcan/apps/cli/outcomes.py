@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from vulcan.domain.events import JobOutcome, Stage
-from vulcan.domain.job import Ended, Next, Waiting, WaitingFor
+from vulcan.application.jobs.status import JobStatus
+from vulcan.domain.events import JobOutcome
+from vulcan.domain.job import WaitingFor
 
 
 class ExitCode(IntEnum):
@@ -48,23 +49,8 @@ BY_WAIT = {
 }
 
 
-def exit_code(state: Next) -> ExitCode:
-    """The exit code of a job's state; a job that could go on was paused."""
-    if isinstance(state, Ended):
-        return BY_OUTCOME[state.outcome]
-    if isinstance(state, Waiting):
-        return BY_WAIT[state.waiting_for]
-    if isinstance(state, Stage):
-        return ExitCode.PAUSED
-    raise TypeError(state)
-
-
-def state_in_words(state: Next) -> str:
-    """A job's state for lists and headlines."""
-    if isinstance(state, Ended):
-        return state.outcome.value
-    if isinstance(state, Waiting):
-        if state.waiting_for is WaitingFor.APPROVAL:
-            return "proven, merge waits for approval"
-        return f"waits for {state.waiting_for.value}"
-    return f"in {state.value}"
+def exit_code(status: JobStatus) -> ExitCode:
+    """The exit code of how a job stands; one that could go on was paused."""
+    if status.outcome is not None:
+        return BY_OUTCOME[status.outcome]
+    return BY_WAIT[status.waiting_for] if status.waiting_for else ExitCode.PAUSED

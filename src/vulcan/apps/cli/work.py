@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vulcan.application.amendments import HOW, Word, numbered_list, read_word
+from vulcan.application.jobs.status import Action, describe
 from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.completing import JOB
-from vulcan.apps.cli.outcomes import ExitCode, exit_code, state_in_words
+from vulcan.apps.cli.outcomes import ExitCode, exit_code
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.views import View, choose_view
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import UserError
-from vulcan.domain.events import JobOutcome
-from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
+from vulcan.domain.job import Job, Waiting, WaitingFor
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
@@ -257,7 +257,7 @@ def _work(vulcan: Vulcan, job: str, view: View, shown: int) -> int:
         stopped = asyncio.run(_until_stopped(vulcan.jobs.runner.run(job, observers)))
     if stopped:
         return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
-    return exit_code(vulcan.jobs.queries.job(job).next_stage())
+    return exit_code(describe(vulcan.jobs.queries.job(job)))
 
 
 @contextlib.contextmanager
@@ -323,43 +323,33 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> int:
     return caught[0] if caught else 0
 
 
+ACTION_LINES = {
+    Action.SHOW: "read it:       vulcan show {job}",
+    Action.APPROVE: "merge it:      vulcan approve {job}",
+    Action.UNDO: "throw it away: vulcan undo {job}",
+    Action.ANSWER: 'answer:        vulcan resume {job} --answer "..."',
+    Action.AGREE: "agree:         vulcan resume {job} --ok",
+    Action.AMEND: "change it:     vulcan chat, then /job {job}",
+    Action.RAISE_BUDGET: "go on:         vulcan resume {job} --max-cost ... "
+    "(or --max-credits, --max-tokens, --max-calls, --max-time)",
+    Action.RESUME: "go on:         vulcan resume {job}",
+}
+
+
 def _summary(job: str, state: Job) -> None:
     """How it stands, and what the person can do now."""
-    now = state.next_stage()
     from vulcan.application.spending import usage_in_words
 
+    status, deployment = describe(state), state.deployment
     click.echo("")
-    proven = state.proven and not (isinstance(now, Ended) and now.outcome is not JobOutcome.DONE)
-    click.secho(f"job {job}: {state_in_words(now)}", bold=True, fg="green" if proven else "yellow")
+    click.secho(f"job {job}: {status.headline}", bold=True, fg="green" if status.stands_proven else "yellow")
     click.echo(f"  {usage_in_words(state.usage)}")
-    deployment = state.deployment
     if deployment and deployment.branch:
         click.echo(f"  branch {deployment.branch}, pull request #{deployment.pull_request}")
-        click.echo(f"  read it:       vulcan show {job}")
-    for line in _what_now(job, state, now):
+    if status.waiting_for is WaitingFor.CONFIRMATION and state.requirement:
+        told = numbered_list(state.requirement)
+    else:
+        told = [] if status.waiting_for is WaitingFor.APPROVAL else [status.reason, status.next_steps]
+    lines = [ACTION_LINES[action].format(job=job) for action in status.actions if action in ACTION_LINES]
+    for line in [*(safe(text) for text in told if text), *lines]:
         click.echo(f"  {line}")
-
-
-def _what_now(job: str, state: Job, now: object) -> list[str]:
-    if isinstance(now, Waiting):
-        lines = {
-            WaitingFor.APPROVAL: [
-                f"merge it:      vulcan approve {job}",
-                f"throw it away: vulcan undo {job}",
-            ],
-            WaitingFor.CLARIFICATION: [safe(now.reason), f'answer: vulcan resume {job} --answer "..."'],
-            WaitingFor.CONFIRMATION: [
-                *(safe(line) for line in (numbered_list(state.requirement) if state.requirement else [])),
-                f"agree:         vulcan resume {job} --ok",
-                f"change it:     vulcan chat, then /job {job}",
-            ],
-            WaitingFor.BUDGET: [
-                safe(now.reason),
-                f"go on: vulcan resume {job} --max-cost ... (or --max-credits, --max-tokens, --max-calls, --max-time)",
-            ],
-            WaitingFor.RESUME: [safe(now.reason), safe(state.next_steps), f"go on: vulcan resume {job}"],
-        }
-        return [line for line in lines.get(now.waiting_for, []) if line]
-    if isinstance(now, Ended):
-        return [safe(text) for text in (state.reason, state.next_steps) if text]
-    return [f"go on: vulcan resume {job}"]

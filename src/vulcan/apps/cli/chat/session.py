@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from vulcan.application.jobs.status import describe
 from vulcan.apps.cli.outcomes import ExitCode, exit_code
 from vulcan.domain.events import Stage
 from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
@@ -90,7 +91,7 @@ class Session:
     def exit_code(self) -> int:
         """The code of the job that is talked about; 0 without one."""
         job = self.talk.job
-        return int(exit_code(self._queries.job(job).next_stage())) if job else int(ExitCode.DONE)
+        return int(exit_code(describe(self._queries.job(job)))) if job else int(ExitCode.DONE)
 
     def pause_all(self) -> list[str]:
         """Pause what is being worked on; returns the jobs."""
