@@ -77,21 +77,6 @@ class Act:
     authority: str
 
 
-_BY_A_PERSON = (
-    e.JobRequested,
-    e.ClarificationAnswered,
-    e.RequirementsConfirmed,
-    e.RequirementsEdited,
-    e.RequirementsQuestioned,
-    e.SteeringGiven,
-    e.ApprovalGranted,
-    e.ApprovalRefused,
-    e.BudgetRaised,
-    e.JobCancelled,
-    e.JobUndone,
-)
-
-
 def acts(log: Iterable[StoredEvent]) -> Iterator[Act]:
     """The acts of one job's log, in its order."""
     order, worker, approvals, asked = "nobody", "nobody", dict[str, str](), ""
@@ -107,7 +92,7 @@ def acts(log: Iterable[StoredEvent]) -> Iterator[Act]:
         elif isinstance(event, e.ApprovalGranted):
             approvals[event.digest] = event.by
         authority = f"order of {order}"
-        if isinstance(event, _BY_A_PERSON):
+        if event.ACTOR is e.Actor.PERSON:
             authority = "own"
         elif isinstance(event, e.Merged):
             by = approvals.get(asked)
@@ -122,7 +107,7 @@ def _who(event: e.Event, worker: str) -> str:
         return event.agent
     if isinstance(event, e.JobRequested):
         return event.requested_by or "a person"
-    if isinstance(event, _BY_A_PERSON):
+    if event.ACTOR is e.Actor.PERSON:
         return str(getattr(event, "by", "")) or "a person"
     return worker
 

@@ -6,38 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vulcan.application.ports import StoredEvent
-from vulcan.domain.events import (
-    ApprovalGranted,
-    ApprovalRequested,
-    BudgetRaised,
-    BudgetSpent,
-    ClarificationAnswered,
-    ClarificationRequested,
-    Event,
-    JobCancelled,
-    JobFinished,
-    JobPaused,
-    JobUndone,
-    Stage,
-    StageFailed,
-    StageStarted,
-    WorkStarted,
-)
-
-FROM_OUTSIDE = (ApprovalGranted, BudgetRaised, ClarificationAnswered, JobCancelled, JobUndone)
-"""What people append while a worker is busy: no sign that the worker came further."""
-
-STOPS = (
-    ApprovalRequested,
-    BudgetSpent,
-    ClarificationRequested,
-    JobCancelled,
-    JobFinished,
-    JobPaused,
-    JobUndone,
-    StageFailed,
-)
-"""Events after which nobody works on the stage."""
+from vulcan.domain.events import Actor, Event, Stage, StageStarted, WorkStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +84,9 @@ def timeline(log: Sequence[StoredEvent]) -> Timeline:
             start = stored
         else:
             (between if start is None else steps).append(Step(stored, sign_of_life))
-        if isinstance(event, STOPS):
+        if event.ENDS_WORK:
             close(stored.at, stored.seq)
-        if not isinstance(event, FROM_OUTSIDE):
+        if event.ACTOR is not Actor.PERSON:
             sign_of_life = stored.at
     close(sign_of_life, 0)
     return Timeline(tuple(runs), tuple(between))

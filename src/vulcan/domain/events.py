@@ -55,11 +55,27 @@ class Worker:
     started: int
 
 
+class Actor(StrEnum):
+    """Who appends an event."""
+
+    PERSON = "person"
+    WORKER = "worker"
+    AGENT = "agent"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Base of all events."""
+    """Base of all events.
+
+    Attributes:
+        VERSION: of the fields, as they stand in the log.
+        ACTOR: who appends it. What a person says is no sign of life of the worker.
+        ENDS_WORK: whether nobody works on the job any more after it, until a worker takes it (again).
+    """
 
     VERSION: ClassVar[int] = 1
+    ACTOR: ClassVar[Actor] = Actor.WORKER
+    ENDS_WORK: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,7 @@ class JobRequested(Event):
         blind: whether to go on where too little of the project's tests is seen to prove anything.
     """
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     instruction: str
     repository: str
     base_commit: str
@@ -110,6 +127,7 @@ class StageStarted(Event):
 class StageFailed(Event):
     """A stage could not go on; `vulcan resume` tries it again."""
 
+    ENDS_WORK: ClassVar[bool] = True
     stage: Stage
     reason: str
     hint: str = ""
@@ -119,6 +137,7 @@ class StageFailed(Event):
 class JobPaused(Event):
     """The worker let the job go (Ctrl-C, SIGTERM)."""
 
+    ENDS_WORK: ClassVar[bool] = True
     reason: str
 
 
@@ -134,6 +153,7 @@ class RequirementsAnalyzed(Event):
 class ClarificationRequested(Event):
     """The job waits for answers that the repository does not hold."""
 
+    ENDS_WORK: ClassVar[bool] = True
     questions: tuple[str, ...]
 
 
@@ -141,6 +161,7 @@ class ClarificationRequested(Event):
 class ClarificationAnswered(Event):
     """A person answered."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     answer: str
     by: str = ""
 
@@ -149,11 +170,14 @@ class ClarificationAnswered(Event):
 class ConfirmationRequested(Event):
     """The requirements wait for a person's word; nothing is built before."""
 
+    ENDS_WORK: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class RequirementsConfirmed(Event):
     """A person agreed to the requirements as they stand."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     by: str = ""
 
 
@@ -161,6 +185,7 @@ class RequirementsConfirmed(Event):
 class RequirementsEdited(Event):
     """A person changed the requirements; `change` says what, in words."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     requirement: Requirement
     change: str
     by: str = ""
@@ -170,6 +195,7 @@ class RequirementsEdited(Event):
 class RequirementsQuestioned(Event):
     """A person vetoed an assumption or said what is missing: the analyst works the requirements out again."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     text: str
     by: str = ""
 
@@ -178,6 +204,7 @@ class RequirementsQuestioned(Event):
 class SteeringGiven(Event):
     """A person said something to a job that is under way; it is told to the model before its next call."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     text: str
     by: str = ""
 
@@ -192,6 +219,7 @@ class ModelReplied(Event):
         heard: how many steering messages the model had been told of.
     """
 
+    ACTOR: ClassVar[Actor] = Actor.AGENT
     key: str
     agent: str
     model: str
@@ -205,6 +233,7 @@ class ModelReplied(Event):
 class ModelWaited(Event):
     """A model's service takes no request for now: its agent waits so many seconds before it asks again."""
 
+    ACTOR: ClassVar[Actor] = Actor.AGENT
     agent: str
     seconds: float
     reason: str
@@ -222,6 +251,7 @@ class RepliesDropped(Event):
 class ToolCalled(Event):
     """A tool's result, recorded before the model is asked again; `payload` is a blob's digest."""
 
+    ACTOR: ClassVar[Actor] = Actor.AGENT
     key: str
     agent: str
     tool: str
@@ -347,6 +377,7 @@ class PipelineFinished(Event):
 class ApprovalRequested(Event):
     """An act waits for a person; `digest` binds the approval to this act on this commit."""
 
+    ENDS_WORK: ClassVar[bool] = True
     action: str
     commit: str
     digest: str
@@ -356,6 +387,7 @@ class ApprovalRequested(Event):
 class ApprovalGranted(Event):
     """A person approved."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     digest: str
     by: str
 
@@ -364,6 +396,8 @@ class ApprovalGranted(Event):
 class ApprovalRefused(Event):
     """A person refused; without a wish for something else the job ends, its pull request stays open."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
+    ENDS_WORK: ClassVar[bool] = True
     digest: str
     by: str
     reason: str = ""
@@ -390,6 +424,7 @@ class ReleasePublished(Event):
 class BudgetSpent(Event):
     """A limit is used up; the job waits for a larger one."""
 
+    ENDS_WORK: ClassVar[bool] = True
     limit: str
 
 
@@ -405,6 +440,7 @@ class BudgetWarned(Event):
 class BudgetRaised(Event):
     """A person gave the job more."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     budget: Budget
     by: str = ""
 
@@ -413,6 +449,8 @@ class BudgetRaised(Event):
 class JobCancelled(Event):
     """A person ended the job."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
+    ENDS_WORK: ClassVar[bool] = True
     by: str = ""
 
 
@@ -420,6 +458,8 @@ class JobCancelled(Event):
 class JobUndone(Event):
     """What the job made in the user's repository and the forge is removed."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
+    ENDS_WORK: ClassVar[bool] = True
     removed: tuple[str, ...]
     by: str = ""
 
@@ -428,6 +468,7 @@ class JobUndone(Event):
 class JobFinished(Event):
     """The job has ended; `next_steps` tells the person what to do now."""
 
+    ENDS_WORK: ClassVar[bool] = True
     outcome: JobOutcome
     reason: str
     next_steps: str = ""
@@ -440,6 +481,7 @@ class JobFinished(Event):
 class ConversationStarted(Event):
     """A person began to talk with Vulcan about a repository."""
 
+    ACTOR: ClassVar[Actor] = Actor.PERSON
     repository: str
     by: str = ""
 

@@ -13,6 +13,7 @@ from vulcan.domain.baseline import Baseline
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.deployment import CodeDeployment, DeploymentConfig, DeploymentStatus, ReleaseMetadata
 from vulcan.domain.events import (
+    Actor,
     ApprovalGranted,
     ApprovalRefused,
     ApprovalRequested,
@@ -181,6 +182,7 @@ class Job:
     work_since: float | None = None
     requested_at: float = 0.0
     updated_at: float = 0.0
+    last_worker_event_at: float = 0.0
 
     def next_stage(self) -> Next:
         """What comes next. Pure and total: every prefix of every log has exactly one answer."""
@@ -239,7 +241,10 @@ class Job:
         """The job after one event more; unknown combinations change nothing but the sequence number."""
         handler = _HANDLERS.get(type(event))
         changes = handler(self, event, at) if handler else {}
-        job = _with(self, changes | {"seq": self.seq + 1, "updated_at": at})
+        place: Changes = {"seq": self.seq + 1, "updated_at": at}
+        if event.ACTOR is not Actor.PERSON:
+            place["last_worker_event_at"] = at
+        job = _with(self, changes | place)
         return _with(job, {"due": Stage.ANALYZE, "put_off": job.due}) if _must_hear(job, event) else job
 
 
@@ -279,7 +284,7 @@ def _work_started(job: Job, event: WorkStarted, at: float) -> Changes:
     if job.outcome is not None:
         return {"epoch": event.epoch}
     # A worker that was killed did not stop its clock: it counts up to its last sign of life, not up to now.
-    taken = _stop_clock(job, job.updated_at) | {
+    taken = _stop_clock(job, job.last_worker_event_at) | {
         "worker": event.worker,
         "epoch": event.epoch,
         "work_since": at,
