@@ -147,7 +147,7 @@ def test_what_a_killed_run_left_is_swept(cli: Cli, home: Path, project: Path, re
         [
             sys.executable,
             "-c",
-            "from vulcan.infrastructure.process.leftovers import owned; print(owned('tree'))",
+            "from vulcan.infrastructure.host.leftovers import owned; print(owned('tree'))",
         ],
         check=True,
         capture_output=True,

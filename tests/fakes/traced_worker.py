@@ -10,10 +10,10 @@ from fakes.sample_events import requested
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.masking import Masker
 from vulcan.application.tracing import Pusher
+from vulcan.infrastructure.host.clock import SystemClock
 from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess, LangfuseSink
 from vulcan.infrastructure.monitoring.live import LiveTraces
 from vulcan.infrastructure.monitoring.marks import FileMarks
-from vulcan.infrastructure.process.clock import SystemClock
 from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
 
 

@@ -419,3 +419,21 @@ def test_only_new_files_and_folders_are_taken_and_no_link_is_followed(tmp_path):
     assert (tmp_path / "added" / "files" / "pkg" / "new.so").read_bytes() == b"ELF"
     assert (tmp_path / "added" / "folders" / "made" / "deep" / "link").is_symlink()
     assert (secret / "key.py").read_text() == "FAKESECRET"
+
+
+async def test_a_damaged_cache_of_packages_is_emptied_and_filled_again(reachable):
+    """As a full disk, a crash or somebody's cleaning can leave it: uv itself only says that a file is not there."""
+    house = House(reachable)
+    await house.prepared(make_repository(reachable / "one", CALC | {"pyproject.toml": PROJECT}))
+    damaged = list((reachable / "environments" / "wheels").rglob("*.dist-info/WHEEL"))
+    assert damaged
+    for file in damaged:
+        file.unlink()
+    other = PROJECT.replace('version = "1"', 'version = "2"')
+    environment = await house.prepared(
+        make_repository(reachable / "two", requiring("iniconfig") | {"pyproject.toml": other + "# other\n"})
+    )
+    assert environment.notes == ()
+    again, run = await house.run(make_repository(reachable / "three", requiring("pluggy>=1.0")))
+    assert outcomes(run) == {"tests/test_calc.py::test_add": "passed"}
+    assert again.notes == ()

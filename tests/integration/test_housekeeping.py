@@ -64,12 +64,12 @@ def test_the_least_recently_used_goes_first_until_the_rest_fits(tmp_path: Path) 
     assert unfinished.is_file()
     assert 2 * 1024**2 <= freed.size < 2.1 * 1024**2
 
-    assert names(tidy(tmp_path, in_use(tmp_path), 0, NOW)) == ["a" * 24, "one.whl"]
+    assert names(tidy(tmp_path, in_use(tmp_path), 0, NOW)) == ["a" * 24, "w"]
 
 
 def test_nothing_that_a_living_job_uses_goes(tmp_path: Path) -> None:
     used, lately, other = (environment(tmp_path, c * 64, d) for c, d in (("a", 9), ("b", 0.01), ("c", 9)))
-    wheel = make(tmp_path / "environments/wheels/one.whl", 9)
+    wheel = make(tmp_path / "environments/wheels/uv/one.whl", 9)
     tools = make(tmp_path / "tools/before/uv", 9)
     tree = make(tmp_path / "trees/held/file", 9).parent
     descriptor = os.open(tree, os.O_RDONLY)
@@ -85,6 +85,17 @@ def test_nothing_that_a_living_job_uses_goes(tmp_path: Path) -> None:
     assert wheel.is_file()
     assert tools.is_file()
     assert tree.is_dir()
+
+
+def test_a_tools_cache_goes_as_a_whole(tmp_path: Path) -> None:
+    """Without some of its files it is damaged, and whatever is installed from it fails."""
+    for name in ("archive-v0/x/a.py", "archive-v0/x/b.py", "wheels-v5/a.msgpack"):
+        make(tmp_path / "environments/wheels/uv" / name, 9)
+    make(tmp_path / "environments/wheels/npm/_cacache/c", 1)
+    freed = tidy(tmp_path, in_use(tmp_path), int(1.5 * 1024**2), NOW)
+    assert names(freed) == ["uv"]
+    assert not (tmp_path / "environments/wheels/uv").exists()
+    assert (tmp_path / "environments/wheels/npm/_cacache/c").is_file()
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vulcan.domain.errors import ToolError
-from vulcan.infrastructure.workspace.files import MAX_READ, read_file, write_file
+from vulcan.infrastructure.host.files import MAX_READ, read_file, write_file
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 

@@ -9,8 +9,8 @@ import sys
 from dataclasses import replace
 
 from vulcan.domain.events import Worker
-from vulcan.infrastructure.process.lease import is_alive, this_lease
-from vulcan.infrastructure.process.leftovers import start_time
+from vulcan.infrastructure.host.lease import is_alive, this_lease
+from vulcan.infrastructure.host.leftovers import start_time
 
 HOST = socket.gethostname()
 

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vulcan.infrastructure.process.leftovers import owned, sweep
+from vulcan.infrastructure.host.leftovers import owned, sweep
 
 LEAVE = """
 import os, signal, sys, tempfile
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 folder = tempfile.mkdtemp(prefix=owned("box"), dir=sys.argv[1])
 open(folder + "/file", "w").close()
 print(folder, flush=True)

@@ -12,8 +12,8 @@ from vulcan.application.masking import Masker, secrets_of
 from vulcan.bootstrap.container import Container, Replacements
 from vulcan.bootstrap.models import LazyConversationAgents, ModelWiring
 from vulcan.domain.errors import mask_errors
+from vulcan.infrastructure.host.clock import SystemClock
 from vulcan.infrastructure.keys import StoredKeys
-from vulcan.infrastructure.process.clock import SystemClock
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
@@ -61,7 +61,7 @@ class Application:
         return Conversations(lambda: at.conversations, at.blobs, at.clock, self.jobs, around)
 
     def _workers(self, options: Sequence[str]) -> WorkerProcesses:
-        from vulcan.infrastructure.process.lease import is_alive
+        from vulcan.infrastructure.host.lease import is_alive
         from vulcan.infrastructure.workflow.processes import WorkerProcesses
 
         at = self.container

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import unquote
 
 from vulcan.application.masking import Masker, secrets_of, secrets_of_url
-from vulcan.infrastructure.process.clock import SystemClock
-from vulcan.infrastructure.process.leftovers import sweep
+from vulcan.infrastructure.host.clock import SystemClock
+from vulcan.infrastructure.host.leftovers import sweep
 from vulcan.infrastructure.state_folder import lost_jobs, make_reachable
 
 if TYPE_CHECKING:

@@ -62,8 +62,8 @@ class InstallationWiring:
         """Remove ended jobs' folders, and caches beyond `keep` bytes; nothing that a living job uses."""
         from vulcan.domain.events import EnvironmentPrepared
         from vulcan.domain.job import Ended
+        from vulcan.infrastructure.host.lease import is_alive
         from vulcan.infrastructure.housekeeping import InUse, tidy
-        from vulcan.infrastructure.process.lease import is_alive
 
         container, jobs = self._container, dict(self._queries.jobs())
         living = [job for job, state in jobs.items() if state.worker is not None and is_alive(state.worker)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from vulcan.application.services import Services
 from vulcan.bootstrap.models import LazyTeam, ModelWiring
 from vulcan.domain.environment import Recipe
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.state_folder import make_reachable
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class ProjectWiring:
         """Prefect where a server is configured, else inline."""
         from vulcan.application.pipeline import Pipeline
         from vulcan.application.stages import stage_functions
-        from vulcan.infrastructure.process.lease import this_lease
+        from vulcan.infrastructure.host.lease import this_lease
 
         container = self._container
         container.tidy_up()

@@ -78,8 +78,8 @@ def _caches(state: Path, in_use: InUse, now: float) -> Iterator[StoredItem]:
         item = _item(ENVIRONMENT, path, path / READY)
         if item.used <= now - LATELY:  # somebody may be about to say that it is in use
             yield item
-    if not in_use.living:
-        yield from (_item(WHEEL, path) for path in _files(environments / WHEELS))
+    if not in_use.living:  # each tool's cache goes as a whole: without some of its files it is damaged
+        yield from (_item(WHEEL, path, _newest(path)) for path in _entries(environments / WHEELS))
     yield from (_item(TREE, path) for path in _entries(state / "trees") if not _is_locked(path))
     yield from (_item(RUN, path) for path in _entries(state / "runs"))
 
@@ -103,6 +103,18 @@ def _item(kind: str, path: Path, sign: Path | None = None) -> StoredItem:
         seen = (sign or path).lstat()
         used = max(seen.st_mtime, seen.st_atime if sign else 0.0)
     return StoredItem(kind, path, _size(path), used)
+
+
+def _newest(folder: Path) -> Path:
+    """What was made last below a folder; the folder itself where it is empty."""
+    return max(_files(folder), key=_made, default=folder)
+
+
+def _made(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _size(path: Path) -> int:

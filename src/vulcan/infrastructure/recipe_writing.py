@@ -12,8 +12,8 @@ from tomlkit.items import AoT, Table
 
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import ToolError, UserError, VulcanError
+from vulcan.infrastructure.host.files import read_file, write_file
 from vulcan.infrastructure.recipe_settings import KEY, parse_recipes
-from vulcan.infrastructure.workspace.files import read_file, write_file
 
 FILE, PROJECT = "vulcan.toml", "pyproject.toml"
 

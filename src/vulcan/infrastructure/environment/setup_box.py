@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from vulcan.infrastructure.environment.interpreters import Interpreter
 
 VENV = "/venv"
 CACHE = "/cache"
+_DAMAGED_CACHE = re.compile(r"/uv/(?:archive|wheels|simple|sdists|builds)-v\d+/.*(?:No such file|os error)")
+"""What uv says where files of its cache are gone, which it does not mend by itself."""
 TOOLS = "/opt/vulcan"
 INSTALL_TIMEOUT = 900.0
 BUILD_TIMEOUT = 1_800.0
@@ -68,7 +71,13 @@ class SetupBox:
         return self._box.inside(target)
 
     async def uv(self, *arguments: str, timeout: float = INSTALL_TIMEOUT) -> str:
-        """Run uv; returns what went wrong, empty if nothing."""
+        """Run uv; returns what went wrong, empty if nothing. A cache that is damaged is emptied, and uv run once more."""
+        trouble = await self._uv(arguments, timeout)
+        if _DAMAGED_CACHE.search(trouble) and not await self._uv(("cache", "clean"), timeout):
+            trouble = await self._uv(arguments, timeout)
+        return trouble
+
+    async def _uv(self, arguments: Sequence[str], timeout: float) -> str:
         return problem(await self.run((f"{self._box.inside(TOOLS)}/uv", *arguments), timeout))
 
     async def make_venv(self) -> str:

@@ -15,7 +15,7 @@ from typing import IO, Self
 
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.git.hardened import HardenedGit
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 
 GITLINK = "160000"
 SYMLINK = "120000"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vulcan.domain.errors import UserError
 from vulcan.infrastructure.git.hardened import HardenedGit, read_config
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 
 _LINKED_FOLDERS = ("objects", "refs", "logs", "reftable")
 _LINKED_FILES = ("packed-refs", "shallow")

@@ -15,7 +15,7 @@ from pathlib import Path
 from vulcan.domain.errors import VulcanError
 from vulcan.infrastructure.git.folder import Folder, Node
 from vulcan.infrastructure.git.hardened import HardenedGit
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 
 _RULES = b".gitignore"
 _RULES_LIMIT = 1_000_000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vulcan.application.ports import Box, BoxSpec, CommandResult, Limits, Sandbox
 from vulcan.application.ports.installation import CanaryCheck
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import SYSTEM_PYTHON, guest
 from vulcan.infrastructure.sandbox.user import scratch_root
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from vulcan.application.ports import Egress, Origin
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.sandbox.hello import RECORD_HEADER, NotTls, record_length, server_name
 from vulcan.infrastructure.sandbox.plan import Address
 from vulcan.infrastructure.sandbox.user import User, scratch_root

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import memory_file, program, python
 from vulcan.infrastructure.sandbox.user import User, drop_arguments, hand_over, scratch_root
 

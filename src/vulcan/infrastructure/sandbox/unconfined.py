@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from vulcan.application.ports import BoxSpec
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.sandbox.plan import (
     Address,
     Layout,

@@ -18,7 +18,7 @@ from vulcan.application.audit import seal_event
 from vulcan.application.ports import BlobStore, Chain, Link, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.store.blobs import FileBlobStore, make_private_folder
 from vulcan.infrastructure.store.migrations import migrate
 from vulcan.infrastructure.store.records import Record, from_record, to_record

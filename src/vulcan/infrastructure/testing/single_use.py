@@ -22,7 +22,7 @@ from vulcan.application.ports import (
     TestRunResult,
 )
 from vulcan.domain.testing import TestRun
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 from vulcan.infrastructure.testing.toolbox import Toolbox
 
 REPORT_TARGET = "/report"

@@ -22,7 +22,7 @@ from vulcan.application.ports import (
     Sandbox,
 )
 from vulcan.domain.errors import ToolError
-from vulcan.infrastructure.workspace.files import add_file, read_file, write_file
+from vulcan.infrastructure.host.files import add_file, read_file, write_file
 from vulcan.infrastructure.workspace.trees import SharedTrees
 
 SHELL = "/bin/bash"

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
-from vulcan.infrastructure.process.leftovers import owned
+from vulcan.infrastructure.host.leftovers import owned
 
 KEPT = 12
 DAY = 86_400.0

@@ -7,7 +7,7 @@ import socket
 
 from vulcan.application.pipeline import Lease
 from vulcan.domain.events import Worker
-from vulcan.infrastructure.process.leftovers import start_time
+from vulcan.infrastructure.host.leftovers import start_time
 
 
 def is_alive(worker: Worker) -> bool:

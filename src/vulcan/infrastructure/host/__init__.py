@@ -1,0 +1,1 @@
+"""What all rooms share of the machine: its clock, processes and what they leave behind, files without links."""

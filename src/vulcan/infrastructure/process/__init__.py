@@ -1,1 +1,0 @@
-"""The machine's processes: this one's clock and lease, and what killed ones left behind."""
