@@ -232,6 +232,24 @@ def test_how_each_test_ended_and_where(tmp_path: Path) -> None:
     assert result.statements["calc.py"] == (1, 2, 5, 6)
 
 
+RETRIED = """\
+import pytest
+tries = []
+@pytest.mark.flaky(reruns=2)
+def test_late(): tries.append(1); assert len(tries) == 2
+@pytest.mark.flaky(reruns=2)
+def test_never(): assert 0
+"""
+
+
+def test_of_a_test_that_is_tried_again_the_last_try_counts(tmp_path: Path) -> None:
+    conftest = 'pytest_plugins = ["pytest_rerunfailures"]\n'
+    result = run(files(tmp_path / "p", test_m=RETRIED, conftest=conftest))
+    found = {r.id: r.outcome for r in result.run.results}
+    assert found == {"test_m.py::test_late": Outcome.PASSED, "test_m.py::test_never": Outcome.FAILED}
+    assert not result.run.note
+
+
 def test_only_the_tests_that_were_asked_for_run(tmp_path: Path) -> None:
     root = files(tmp_path / "p", test_m=SUITE, test_n="def test_x(): pass\n", calc=CALC)
     result = run(root, "test_m.py::test_many", "test_n.py")

@@ -76,8 +76,12 @@ def pytest_runtest_logstart(nodeid, location):
     say(type="start", id=nodeid)
 
 
+ENDS = ("passed", "failed", "skipped")
+"""How a test can end; a plugin that tries again has words of its own for tries, of which the last one counts."""
+
+
 def pytest_runtest_logreport(report):
-    if report.when != "call" and report.passed:
+    if (report.when != "call" and report.passed) or report.outcome not in ENDS:
         return
     outcome = report.outcome
     if report.failed and report.when != "call":
