@@ -29,7 +29,7 @@ from vulcan.apps.cli.chat.terminal import history_in
 from vulcan.apps.cli.status import activity_after, fitting, status_parts
 from vulcan.domain.errors import UserError
 from vulcan.domain.events import Event, JobFinished, JobOutcome, Stage, StageStarted
-from vulcan.domain.job import Job
+from vulcan.domain.job import Job, apply
 from vulcan.domain.messages import Intent
 
 FILES = ("calc.py", "docs/calc.md", "src/deep/calc_test.py", "src/other.py", "Makefile", "my file.txt")
@@ -276,7 +276,7 @@ def test_a_long_diff_is_cut_and_says_where_the_rest_is() -> None:
 def job_under_way() -> Job:
     job = Job()
     for event in (requested("Go"), StageStarted(Stage.GENERATE, 1), replied()):
-        job = job.apply(event, 1.0)
+        job = apply(job, event, 1.0)
     return job
 
 

@@ -12,7 +12,7 @@ from vulcan.application.timeline import timeline
 from vulcan.apps.cli.wording import _WORDS
 from vulcan.domain import events as e
 from vulcan.domain.budget import Budget
-from vulcan.domain.job import Waiting, WaitingFor, fold
+from vulcan.domain.job import Waiting, WaitingFor, apply, fold
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 
 WORKER = e.Worker("host", 1, 1)
@@ -49,7 +49,7 @@ def after_work(*, event: e.Event) -> bool:
     job = fold(
         [(requested(), 1.0), (e.WorkStarted(WORKER, 1), 2.0), (e.StageStarted(e.Stage.ANALYZE, 1), 3.0)]
     )
-    return not isinstance(job.apply(event, 4.0).next_stage(), e.Stage)
+    return not isinstance(apply(job, event, 4.0).next_stage(), e.Stage)
 
 
 @pytest.mark.parametrize(

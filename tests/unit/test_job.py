@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -56,7 +57,8 @@ from vulcan.domain.events import (
 )
 from vulcan.domain.evidence import Finding, GateResult, Owner, Severity, Verdict
 from vulcan.domain.generation import ChangeKind, CodeArtifact, CodeGeneration, CodeMetadata
-from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, fold
+from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, apply, fold
+from vulcan.domain.job.state import Changes
 from vulcan.domain.policy import approval_digest
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 from vulcan.domain.testing import CodeTesting, Outcome, TestCoverage, TestReport, TestResult, TestRun
@@ -128,7 +130,7 @@ def assert_sound(log: Sequence[Event], times: Sequence[float]) -> None:
     """Every prefix has one answer, an end is the end, and the counters count."""
     job, outcome = Job(), None
     for event, at in zip(log, times, strict=True):
-        before, job = job, job.apply(event, at)
+        before, job = job, apply(job, event, at)
         answer = job.next_stage()
         assert isinstance(answer, Stage | Waiting | Ended)
         assert answer == job.next_stage()
@@ -256,7 +258,7 @@ def test_a_plausible_log_comes_to_its_end(log: list[Event]) -> None:
         if isinstance(answer, Ended):
             return
         for event in reply_to_kindly(job, answer):
-            job = job.apply(event, job.updated_at + 1)
+            job = apply(job, event, job.updated_at + 1)
     pytest.fail(f"never ended: {job.next_stage()}")
 
 
@@ -668,7 +670,7 @@ def test_a_job_that_waits_for_approval_can_be_steered_and_its_old_approval_is_wo
     job = job_after(*ASKED, STEER)
 
     assert job.next_stage() is Stage.ANALYZE
-    job = job.apply(ApprovalGranted(DIGEST, "ada"))
+    job = apply(job, ApprovalGranted(DIGEST, "ada"))
     assert job.next_stage() is Stage.ANALYZE
 
 
@@ -678,7 +680,7 @@ def test_what_is_said_after_an_approval_and_before_the_merge_takes_the_approval_
     assert job.next_stage() is Stage.ANALYZE
     assert job.unheard
     assert job.approved == frozenset()
-    after = job.apply(RequirementsAnalyzed(REQUIREMENT, heard=1))
+    after = apply(job, RequirementsAnalyzed(REQUIREMENT, heard=1))
     assert after.next_stage() is Stage.GENERATE, "the coder has not heard it"
 
 
@@ -708,3 +710,8 @@ def test_a_veto_sends_the_requirements_back_to_the_analyst() -> None:
     assert job.next_stage() is Stage.ANALYZE
     assert job.answers == ("AS-1 does not hold",)
     assert job.analyses == 1
+
+
+def test_handlers_may_change_every_field_of_a_job_and_no_other() -> None:
+    """`Changes` is what the type checker holds handlers to."""
+    assert get_type_hints(Changes) == get_type_hints(Job)

@@ -16,7 +16,7 @@ from vulcan.application.spending import usage_in_words
 from vulcan.domain import events as e
 from vulcan.domain import evidence
 from vulcan.domain.errors import VulcanError
-from vulcan.domain.job import Ended, Job, Waiting
+from vulcan.domain.job import Ended, Job, Waiting, apply
 
 NOT_IN_LOG = "not in the log"
 MARKS = {
@@ -71,7 +71,7 @@ def told(log: Sequence[StoredEvent]) -> str:
     """The log in words for a model, a line an event of weight, each with its number."""
     job = Job()
     for stored in log:
-        job = job.apply(stored.event, stored.at)
+        job = apply(job, stored.event, stored.at)
     topics = (_decisions, _criteria, _failures, _changes, _evidence, _cost, _status)
     statements = dict.fromkeys(statement for topic in topics for statement in topic(log, job))
     ordered = sorted(statements, key=lambda statement: statement.events or (0,))
@@ -88,7 +88,7 @@ def answer(
     """
     job = Job()
     for stored in log:
-        job = job.apply(stored.event, stored.at)
+        job = apply(job, stored.event, stored.at)
     words = _words(question)
     statements = [s for keys, topic in TOPICS if words & keys for s in topic(log, job)]
     if not statements:
@@ -135,7 +135,7 @@ def _cost(log: Sequence[StoredEvent], job: Job) -> list[Statement]:
     span = (replies[0].seq, replies[-1].seq)
     total = Statement(f"All agents together: {usage_in_words(job.usage)}.", span)
     by_agent = []
-    for agent, usage in sorted((job.usage_by_agent or {}).items()):
+    for agent, usage in sorted(job.usage_by_agent.items()):
         own = [s.seq for s in replies if isinstance(s.event, e.ModelReplied) and s.event.agent == agent]
         by_agent.append(Statement(f"{agent}: {usage_in_words(usage)}.", (own[0], own[-1])))
     return [total, *by_agent]

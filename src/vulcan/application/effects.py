@@ -28,7 +28,7 @@ async def perform(
         act: makes it happen and says its result.
         unless: what keeps an effect from being begun; the result is empty then.
     """
-    done = (log.job.effects_done or {}).get(key)
+    done = log.job.effects_done.get(key)
     if done is not None:
         return done
     result = ""

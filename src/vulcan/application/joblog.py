@@ -19,7 +19,7 @@ from vulcan.domain.events import (
     WorkspaceSnapshotted,
     WorkStarted,
 )
-from vulcan.domain.job import Job
+from vulcan.domain.job import Job, apply
 
 Snapshot = Callable[[], str]
 
@@ -96,7 +96,7 @@ class JobLog:
 
     def _take(self, stored: Sequence[StoredEvent]) -> None:
         for entry in stored:
-            self.job = self.job.apply(entry.event, entry.at)
+            self.job = apply(self.job, entry.event, entry.at)
             if isinstance(entry.event, ModelReplied | ToolCalled):
                 self._recorded[entry.event.key] = entry.event.payload
             if isinstance(entry.event, ModelReplied):

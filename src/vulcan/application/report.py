@@ -131,7 +131,7 @@ def next_steps(job: Job, words: Callable[[str], str] = on_one_line) -> str:
 def _cost(job: Job) -> str:
     lines = [f"all agents: {usage_in_words(job.usage)}"]
     for table in (job.usage_by_agent, job.usage_by_model):
-        lines += [f"{name}: {usage_in_words(usage)}" for name, usage in sorted((table or {}).items())]
+        lines += [f"{name}: {usage_in_words(usage)}" for name, usage in sorted(table.items())]
     return "\n".join(f"- {line}" for line in lines)
 
 
@@ -156,9 +156,9 @@ def machine_report(job_id: str, job: Job) -> str:
         "verdict": encode(job.verdict) if job.verdict else None,
         "report": encode(job.report) if job.report else None,
         "usage": encode(job.usage),
-        "usage_by_agent": {name: encode(usage) for name, usage in (job.usage_by_agent or {}).items()},
-        "usage_by_stage": {name: encode(usage) for name, usage in (job.usage_by_stage or {}).items()},
-        "usage_by_model": {name: encode(usage) for name, usage in (job.usage_by_model or {}).items()},
+        "usage_by_agent": {name: encode(usage) for name, usage in job.usage_by_agent.items()},
+        "usage_by_stage": {name: encode(usage) for name, usage in job.usage_by_stage.items()},
+        "usage_by_model": {name: encode(usage) for name, usage in job.usage_by_model.items()},
         "delivery": encode(job.deployment) if job.deployment else None,
     }
     return json.dumps(data, indent=2)

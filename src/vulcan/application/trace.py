@@ -217,7 +217,7 @@ class _Deriver:
         job, request = self._job, self._job.request
         now = job.next_stage()
         state = describe(job).label
-        by_agent = {name: encode(usage) for name, usage in (job.usage_by_agent or {}).items()}
+        by_agent = {name: encode(usage) for name, usage in job.usage_by_agent.items()}
         failed = isinstance(now, Ended) and now.outcome.value == "failed"
         about = {
             "job": self._log[0].job,

@@ -17,7 +17,7 @@ from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.rows import AnswerRow, CancelledRow, JobRow, UndoneRow, emit
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.views import JsonView, PlainView, View
-from vulcan.domain.job import Job
+from vulcan.domain.job import Job, apply
 
 if TYPE_CHECKING:
     from vulcan.application.jobs.queries import JobQueries
@@ -91,7 +91,7 @@ def _show_events(queries: JobQueries, job: str, view: View, *, follow: bool) -> 
     state = Job()
     for news in queries.follow(job):
         if news is not None:
-            state = state.apply(news.event, news.at)
+            state = apply(state, news.event, news.at)
             view.saw(news)
         elif not isinstance(state.next_stage(), Stage):
             return
@@ -136,7 +136,7 @@ def _spending(state: Job) -> None:
         return
     tables = {"agent": state.usage_by_agent, "stage": state.usage_by_stage, "model": state.usage_by_model}
     click.secho(f"spent: {usage_in_words(state.usage)}", bold=True)
-    for line in spending_table({source: dict(table or {}) for source, table in tables.items()}):
+    for line in spending_table({source: dict(table) for source, table in tables.items()}):
         click.echo(f"  {safe(line)}")
 
 

@@ -13,7 +13,7 @@ from vulcan.apps.cli.terminals import is_dumb
 from vulcan.apps.cli.wording import in_words
 from vulcan.domain.codec import encode_event
 from vulcan.domain.events import ToolCalled
-from vulcan.domain.job import Job
+from vulcan.domain.job import Job, apply
 
 if TYPE_CHECKING:
     from rich.columns import Columns
@@ -87,7 +87,7 @@ class LiveView:
         """Scroll the event's line by, and bring the status up to date."""
         from rich.text import Text
 
-        self._job = self._job.apply(stored.event, stored.at)
+        self._job = apply(self._job, stored.event, stored.at)
         self._activity = activity_after(stored, self._activity)
         words, style = line_of(stored)
         if words:

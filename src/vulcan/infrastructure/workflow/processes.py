@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vulcan.application.ports import EventStore
 from vulcan.domain.events import Worker, WorkStarted
-from vulcan.domain.job import Job
+from vulcan.domain.job import Job, apply
 
 TAIL = 2_000
 
@@ -103,7 +103,7 @@ class WorkerProcesses:
     def _state(self, job: str) -> Job:
         state = self._states.get(job, Job())
         for stored in self._store.read(job, state.seq):
-            self._states[job] = state = state.apply(stored.event, stored.at)
+            self._states[job] = state = apply(state, stored.event, stored.at)
         return state
 
     def _starting(self, job: str) -> bool:

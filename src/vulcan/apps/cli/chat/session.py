@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from vulcan.application.jobs.status import describe
 from vulcan.apps.cli.outcomes import ExitCode, exit_code
 from vulcan.domain.events import Stage
-from vulcan.domain.job import Ended, Job, Waiting, WaitingFor
+from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, apply
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
@@ -100,7 +100,7 @@ class Session:
     def _catch_up(self, job: str) -> Job:
         state = self._states.get(job, Job())
         for stored in self._queries.events(job, state.seq):
-            state = state.apply(stored.event, stored.at)
+            state = apply(state, stored.event, stored.at)
             self._states[job] = state
             self._screen.event(stored, state)
         return state
