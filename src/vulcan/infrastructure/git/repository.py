@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from vulcan.domain.errors import EffectFailed, UserError, VulcanError
-from vulcan.domain.generation import ChangeKind, CodeArtifact
-from vulcan.infrastructure.git.folder import Folder, Node, is_safe, link_files
+from vulcan.domain.generation import CodeArtifact
+from vulcan.infrastructure.git.entries import artifact_of, clear_the_way, entry_of, kept_from_base, raw_pairs
+from vulcan.infrastructure.git.folder import Folder, is_safe, link_files
 from vulcan.infrastructure.git.hardened import HardenedGit
 from vulcan.infrastructure.git.memory import Memory
 from vulcan.infrastructure.git.objects import (
@@ -37,7 +38,6 @@ _DIFF_LIMIT = 400_000
 _MOST_HAVES = 100
 # Some file systems count whole seconds, FAT two.
 _SETTLED_AFTER = 2.0
-_KINDS = {"A": ChangeKind.ADDED, "D": ChangeKind.DELETED}
 
 
 class GitRepository:
@@ -181,8 +181,8 @@ class GitRepository:
         records = self.git.run(
             "diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", checked_id(base), checked_id(head)
         ).records()
-        statuses = {path: raw[-1:].decode() for raw, path in _raw_pairs(records)}
-        return tuple(_artifact(record, statuses) for record in records[2 * len(statuses) :])
+        statuses = {path: raw[-1:].decode() for raw, path in raw_pairs(records)}
+        return tuple(artifact_of(record, statuses) for record in records[2 * len(statuses) :])
 
     def overlay(self, base: str, other: str, paths: Sequence[str]) -> str:
         """A tree that is `base`, but with `paths` as they are in `other`."""
@@ -192,7 +192,7 @@ class GitRepository:
         for path in map(os.fsencode, paths):
             result.pop(path, None)
             if path in theirs:
-                _clear_the_way(result, path)
+                clear_the_way(result, path)
                 result[path] = theirs[path]
         return self._memory.write(result, base)
 
@@ -331,11 +331,11 @@ class GitRepository:
         cache = StatCache(self._git_dir / "vulcan" / "stat", directory.resolve(), self._settled_after)
         closed = {path for path, entry in base.items() if entry.mode == GITLINK}
         nodes = survey(self.git, folder, closed)
-        entries = _kept_from_base(folder, base, nodes)
+        entries = kept_from_base(folder, base, nodes)
         known = {entry.oid for entry in base.values()} | self._memory.stored
         with BlobWriter(self.git, known) as blobs:
             for node in sorted(nodes.values(), key=lambda node: node.path):
-                entry = _entry(folder, node, cache, blobs)
+                entry = entry_of(folder, node, cache, blobs)
                 if entry is not None:
                     entries[node.path] = entry
         self._memory.stored |= blobs.stored
@@ -352,66 +352,3 @@ class GitRepository:
                 folder.write(path, content, executable=entry.mode == EXECUTABLE)
         for path in entries.keys() - blobs.keys():
             folder.make_folder(path)
-
-
-def _entry(folder: Folder, node: Node, cache: StatCache, blobs: BlobWriter) -> Entry | None:
-    """The tree entry of a file or symlink; None if it is gone or can't be read."""
-    mode = SYMLINK if node.link else EXECUTABLE if node.status.st_mode & 0o100 else REGULAR
-    known = cache.blob(node)
-    if known is not None:
-        return Entry(mode, known)
-    content = folder.read(node.path, link=node.link)
-    if content is None:
-        return None
-    oid = blobs.put(content)
-    cache.remember(node, oid)
-    return Entry(mode, oid)
-
-
-def _kept_from_base(
-    folder: Folder, base: Mapping[bytes, Entry], nodes: dict[bytes, Node]
-) -> dict[bytes, Entry]:
-    """Entries of `base` that stand where nothing can be read; its files that are ignored join `nodes`."""
-    kept = {}
-    for path, entry in base.items():
-        if path in nodes:
-            kept[path] = entry
-            continue
-        try:
-            node = folder.look(path)
-        except PermissionError:
-            kept[path] = entry
-            continue
-        if node is None:
-            continue
-        if entry.mode == GITLINK:
-            if node.folder:
-                kept[path] = entry
-        elif node.recordable:
-            nodes[path] = node
-            kept[path] = entry
-    return kept
-
-
-def _clear_the_way(entries: dict[bytes, Entry], path: bytes) -> None:
-    """Remove what can't be beside a file `path`: files that were its folders, files below it."""
-    folders = path.split(b"/")
-    for depth in range(1, len(folders)):
-        entries.pop(b"/".join(folders[:depth]), None)
-    for below in [name for name in entries if name.startswith(path + b"/")]:
-        del entries[below]
-
-
-def _raw_pairs(records: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
-    count = sum(record.startswith(b":") for record in records[::2])
-    return zip(records[: 2 * count : 2], records[1 : 2 * count : 2], strict=True)
-
-
-def _artifact(record: bytes, statuses: Mapping[bytes, str]) -> CodeArtifact:
-    added, removed, path = record.split(b"\t", 2)
-    return CodeArtifact(
-        path=os.fsdecode(path),
-        kind=_KINDS.get(statuses[path], ChangeKind.MODIFIED),
-        added=0 if added == b"-" else int(added),
-        removed=0 if removed == b"-" else int(removed),
-    )

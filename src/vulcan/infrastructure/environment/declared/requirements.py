@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from vulcan.infrastructure.environment.declared.commands import local_project
+from vulcan.infrastructure.environment.declared.installers import local_project
 from vulcan.infrastructure.environment.declared.model import Draft
 from vulcan.infrastructure.environment.declared.requirement import MAX_LINE, name_of, parse
 from vulcan.infrastructure.environment.declared.tree import inside

@@ -6,7 +6,9 @@ import configparser
 import re
 from typing import Any
 
-from vulcan.infrastructure.environment.declared.commands import MAX_COMMAND, Found, Reader, pip_argument
+from vulcan.infrastructure.environment.declared.commands import MAX_COMMAND, Reader
+from vulcan.infrastructure.environment.declared.found import Found
+from vulcan.infrastructure.environment.declared.installers import pip_argument
 from vulcan.infrastructure.environment.declared.model import Draft, is_quiet, is_special, is_test_name
 from vulcan.infrastructure.environment.declared.requirement import name_of, parse
 from vulcan.infrastructure.environment.declared.tree import Tree, at, inside, table, text_of, texts
