@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vulcan.application.commits import request_of, requirement_of
@@ -17,28 +17,27 @@ from vulcan.application.testpaths import is_test_path
 from vulcan.domain.environment import ReportForm
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import TestsRun
+from vulcan.domain.gates.grading import (
+    changed_by_requirement,
+    coverage_of,
+    graded,
+    is_aloof,
+    is_broken,
+    sharpened,
+    with_undeclared,
+)
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import Job
 from vulcan.domain.testing import (
-    ABSENT_NAME,
     CodeTesting,
-    Outcome,
     RedGrade,
     RedGreen,
-    TestCase,
-    TestCoverage,
     TestReport,
-    TestResult,
     TestRun,
-    is_same_test,
     without_parameters,
 )
 
-ABSENT = "VulcanAbsent"
 _SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
-TIMED_OUT = "TestTimeoutError"
-ABSENT_EXCEPTIONS = frozenset({ABSENT, "ImportError", "ModuleNotFoundError", "AttributeError", "NameError"})
-ABSENT_PARAMETER = "unexpected keyword argument"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
     )
     added = added_lines(services.repository.diff(trees.base, trees.head, trees.product_paths))
     measure = {path: added.get(path, ()) for path in trees.product_paths if path.endswith(".py")} | added
-    changed = _changed_by_requirement(job, base_run, existing)
+    changed = changed_by_requirement(requirement_of(job), base_run, existing)
     request = replace(_request(services, log), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new = await _run(services, log, trees, trees.head, request)
     red_green = await _red_green(services, log, trees, ids, new.run, red, form)
@@ -79,7 +78,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         existing=existing,
         new=new.run,
         red_green=red_green,
-        coverage=_coverage(measure, new),
+        coverage=coverage_of(measure, new.statements, new.lines),
         sandbox=services.sandbox.name,
         environment=environment,
         commit=trees.head,
@@ -96,7 +95,7 @@ async def _compared_and_red(
 ) -> tuple[TestChanges, tuple[str, ...], TestRun]:
     """What changed of the tests, the new ones, and their run on the base: none of it waits for the whole suite."""
     changes = await _compare(services, log, trees)
-    ids = tuple(case.id for case in _with_undeclared(testing, changes.new).cases)
+    ids = tuple(case.id for case in with_undeclared(testing, changes.new).cases)
     return changes, ids, await _red_run(services, log, trees, ids, form)
 
 
@@ -161,36 +160,13 @@ async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges
         return await services.inspector.compare_tests(before.path, after.path, trees.test_paths)
 
 
-def _changed_by_requirement(job: Job, base: TestRun, existing: TestRun) -> tuple[str, ...]:
-    """Existing tests that now fail because the requirement changes them: they must pass as the change has them."""
-    allowed = requirement_of(job).changed_tests
-    now = existing.by_id()
-    names = [
-        without_parameters(r.id)
-        for r in base.results
-        if r.outcome is Outcome.PASSED and (r.id not in now or now[r.id].outcome is not Outcome.PASSED)
-    ]
-    return tuple(
-        n
-        for n in dict.fromkeys(names)
-        if n in allowed or n.split("::", 1)[0] in allowed or any(is_same_test(a, n) for a in allowed)
-    )
-
-
-def _with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesting:
-    """Every new test must prove something, also one that its author did not declare."""
-    declared = {case.id for case in testing.cases}
-    extra = tuple(TestCase(test, ()) for test in new_tests if test not in declared)
-    return replace(testing, cases=testing.cases + extra)
-
-
 async def _red_run(
     services: Services, log: JobLog, trees: Trees, ids: Sequence[str], form: ReportForm
 ) -> TestRun:
     """New tests on the base; where a file can't even be collected, once more with stand-ins for absent names."""
     request = replace(_request(services, log), ids=tuple(ids))
     red = (await _run(services, log, trees, trees.red, request)).run
-    uncollected = tuple(i for i in ids if not red.of(i) or _is_broken(red.of(i)))
+    uncollected = tuple(i for i in ids if not red.of(i) or is_broken(red.of(i)))
     if not uncollected or not form.is_python:
         return red
     again = (
@@ -198,10 +174,6 @@ async def _red_run(
     ).run
     results = [r for r in red.results if without_parameters(r.id) not in uncollected]
     return replace(red, results=(*results, *again.results), note=again.note)
-
-
-def _is_broken(results: Sequence[TestResult]) -> bool:
-    return any(r.outcome is Outcome.ERROR for r in results)
 
 
 async def _red_green(
@@ -213,11 +185,11 @@ async def _red_green(
     red: TestRun,
     form: ReportForm,
 ) -> tuple[RedGreen, ...]:
-    entries = [_graded(test, red.of(test), green=new.passes(test)) for test in ids]
+    entries = [graded(test, red.of(test), green=new.passes(test)) for test in ids]
     absent = {e.test for e in entries if e.grade is RedGrade.ABSENT and e.green}
     if not form.is_python:
         return await _sharpened(services, log, trees, entries, form)
-    aloof = {e.test for e in entries if e.grade is RedGrade.ASSERTION and e.green and _is_aloof(new, e.test)}
+    aloof = {e.test for e in entries if e.grade is RedGrade.ASSERTION and e.green and is_aloof(new, e.test)}
     if aloof and await _changes_values(services, log, trees):
         aloof = set()
     if not absent | aloof:
@@ -243,20 +215,7 @@ async def _sharpened(
     places = tuple(f"{path}::{n}" for path in lines if _SOURCE.search(path) for n in lines[path])
     request = replace(_request(services, log), ids=tuple(absent), empty_bodies=places)
     emptied = (await _run(services, log, trees, trees.head, request)).run if places else None
-    return tuple(_sharp(e, emptied, form) if e.test in absent else e for e in entries)
-
-
-def _sharp(entry: RedGreen, emptied: TestRun | None, form: ReportForm) -> RedGreen:
-    """A test that can't be run on emptied functions, for whatever reason, says nothing about them."""
-    ended = emptied.of(entry.test) if emptied and not emptied.note else ()
-    if emptied is None or not ended or _is_broken(ended):
-        return replace(entry, unemptied=form.value)
-    return replace(entry, kills_empty_body=not emptied.passes(entry.test))
-
-
-def _is_aloof(new: TestRun, test: str) -> bool:
-    """Whether a test called nothing of the changed files: it may look at names, files or source text only."""
-    return not any(result.ran for result in new.of(test))
+    return tuple(sharpened(e, emptied, form) if e.test in absent else e for e in entries)
 
 
 async def _changes_values(services: Services, log: JobLog, trees: Trees) -> bool:
@@ -283,44 +242,3 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
         request = replace(_request(services, log), ids=tuple(tests), empty_bodies=functions)
         run = (await services.runner.run(after.path, after.environment, request)).run
     return None if run.note else run
-
-
-def _graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGreen:
-    """Grade the red of one test function: the strongest red of its parameter sets counts."""
-    failed = [r for r in results if r.outcome in (Outcome.FAILED, Outcome.ERROR)]
-    if not results:
-        return RedGreen(test, RedGrade.BROKEN, "it was not collected", green)
-    if not failed:
-        return RedGreen(test, RedGrade.PASSES, "", green)
-    graded = sorted(((_grade(r), r) for r in failed), key=lambda pair: pair[0].value)
-    grade, result = graded[0]
-    return RedGreen(test, grade, _reason(result), green)
-
-
-def _grade(result: TestResult) -> RedGrade:
-    if result.exception == ABSENT_NAME:
-        return RedGrade.ABSENT
-    if result.outcome is Outcome.ERROR or result.exception == TIMED_OUT:
-        return RedGrade.BROKEN
-    if result.exception in (ABSENT, "SystemExit") or (
-        not result.is_assert and ABSENT_PARAMETER in result.message
-    ):
-        return RedGrade.ABSENT
-    if result.in_test and result.exception in ABSENT_EXCEPTIONS:
-        return RedGrade.ABSENT
-    return RedGrade.ASSERTION
-
-
-def _reason(result: TestResult) -> str:
-    last = result.message.strip().splitlines()[-1:] or [""]
-    return f"{result.exception}: {last[0]}"[:300] if result.exception else last[0][:300]
-
-
-def _coverage(measure: Mapping[str, tuple[int, ...]], new: TestRunResult) -> TestCoverage:
-    """Lines of the change that the new tests ran; lines that hold no statement do not count."""
-    covered = changed = 0
-    for path, lines in measure.items():
-        statements = set(new.statements.get(path, ())) & set(lines)
-        changed += len(statements)
-        covered += len(statements & set(new.lines.get(path, ())))
-    return TestCoverage(covered, changed)
