@@ -26,7 +26,7 @@ from vulcan.domain.errors import ModelUnavailable, UserError
 from vulcan.infrastructure.agents.replies import dump_reply
 from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel, request_body, to_response
 from vulcan.infrastructure.llm.recorded import RecordedModel, load_recording
-from vulcan.infrastructure.llm.registry import Access, make_model
+from vulcan.infrastructure.llm.registry import Access, check_address, make_model
 from vulcan.infrastructure.llm.sse import Assembled
 
 NO_TOOLS = ModelRequestParameters()
@@ -226,3 +226,24 @@ def test_tokens_are_counted_by_the_server_or_estimated() -> None:
     guessed = to_response(Assembled("y" * 400), body(history), "m").usage
     assert 1_000 <= guessed.input_tokens < 1_100
     assert guessed.output_tokens == 100
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (["anthropic:claude-sonnet-5-5"], "ANTHROPIC_BASE_URL"),
+        (["google:gemini-3,groq:llama"], "GOOGLE_GEMINI_BASE_URL"),
+        (["dust:helper"], "--model helper"),
+    ],
+)
+def test_an_address_that_no_model_goes_to_is_told(names: list[str], hint: str) -> None:
+    with pytest.raises(UserError, match="does not go there") as caught:
+        check_address(names, Access("http://localhost:1/v1"))
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "names", [["qwen"], ["anthropic:claude,qwen"], ["anthropic:claude", "qwen"], ["recorded:demo"]]
+)
+def test_an_address_that_a_model_goes_to_is_fine(names: list[str]) -> None:
+    check_address(names, Access("http://localhost:1/v1"))

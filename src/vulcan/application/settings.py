@@ -54,6 +54,7 @@ class ModelSettings:
         headers: of every request, as `Name: value`.
         context_window: what the model can read at once, in tokens; None for what the history is bounded to anyway.
         patience: seconds that a service which takes no requests for now is waited for.
+        base_url_said: whether `base_url` was said on the command line, so that it must be for a model of that line.
         input_price: in US dollars for a million tokens; None for the provider's list price.
     """
 
@@ -73,6 +74,7 @@ class ModelSettings:
     input_price: Amount | None = None
     output_price: Amount | None = None
     api_key: str = field(default="", repr=False, metadata=COMPUTED)
+    base_url_said: bool = field(default=False, metadata=COMPUTED)
 
 
 @dataclass(frozen=True, slots=True)

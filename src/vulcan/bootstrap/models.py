@@ -40,11 +40,14 @@ class ModelWiring:
     def check(self) -> None:
         """See whether the model that the settings name can be asked; raises `UserError` where something is missing."""
         from vulcan.application.jobs.commands import need_model
-        from vulcan.infrastructure.llm.registry import check_model
+        from vulcan.infrastructure.llm.registry import check_address, check_model
 
         need_model(self._settings.model.name)
-        for name in (self._settings.model.name, *self.own_models().values()):
+        names = (self._settings.model.name, *self.own_models().values())
+        for name in names:
             check_model(name, self._access())
+        if self._settings.model.base_url_said:
+            check_address(names, self._access())
         _headers(self._settings.model.headers)
 
     def warm_up(self) -> None:

@@ -61,6 +61,7 @@ def load_settings(
     }
     for room in ("model", "dust"):
         values[f"{room}.api_key"] = environ.get(values[f"{room}.api_key_env"], "")
+    values["model.base_url_said"] = bool(overrides.get("model.base_url"))
     values |= _langfuse_keys(environ, notes)
     values["monitoring.otlp_headers"] = environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
     values["environments"] = _under_python(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -92,6 +92,22 @@ def check_model(name: str, access: Access) -> None:
             check_url(access.base_url, "the model's base URL")
         else:
             check_provider(each, access.environ, access.api_key, access.base_url)
+
+
+def check_address(names: Sequence[str], access: Access) -> None:
+    """See whether a base URL that was said is for any of the models; raises `UserError` where all go elsewhere."""
+    members = [each for name in names for each in _members(name)]
+    if any(
+        each.startswith(RECORDED) or (_at_base_url(each, access) and not each.startswith(DUST))
+        for each in members
+    ):
+        return
+    provider = PROVIDERS.get(provider_of(members[0]))
+    own = f"For {members[0]} at another address set {provider.url}. " if provider and provider.url else ""
+    raise UserError(
+        f"the base URL is for OpenAI-compatible servers; {members[0]} does not go there",
+        hint=f"{own}For a model of that server leave the provider out: --model {members[0].partition(':')[2]}",
+    )
 
 
 def missing_extras(name: str, access: Access) -> tuple[str, ...]:
