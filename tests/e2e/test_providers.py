@@ -9,6 +9,7 @@ import pytest
 
 from conftest import Cli
 from fakes.brain import good_brain
+from fakes.model_server import calls, serving
 from fakes.provider_server import MODELS, Asked, providing, surroundings
 from fakes.wires import Said
 
@@ -116,3 +117,19 @@ def test_what_is_set_of_models_is_what_is_asked(cli: Cli, project: Path) -> None
         assert sent["model"] == ("cheap" if "submit_review" in asked.words else "dear")
         assert asked.headers["x-team"] == "tools"
     assert json.loads(cli("show", "--json"))["usage"]["cost"] == pytest.approx(6000 * 2 / 1_000_000)
+
+
+def test_a_job_that_a_weak_model_spoilt_is_proven_by_a_better_one(cli: Cli, project: Path) -> None:
+    wrong = calls(("shell", {"command": {"run": "pytest"}}))
+    spoiling, better = good_brain(coder=[wrong]), good_brain()
+    key = {"OPENAI_API_KEY": "key"}
+    with serving(spoiling) as server:
+        place = ("--model", "weak", "--base-url", server.url)
+        out = cli("run", "Make add add", "--repo", str(project), *place, code=1, **key)
+    assert "the replies of weak as coder can't be used, also after it was told why" in out
+    assert "vulcan resume --model NAME" in out
+    with serving(better) as server:
+        out = cli("resume", "--model", "better", "--base-url", server.url, **key)
+    assert "verdict: PROVEN" in out
+    assert better.of("analyst") == [], "what was of use is kept"
+    assert "shell was not taken" not in json.dumps(better.of("coder")), "and what was not is forgotten"
