@@ -17,7 +17,7 @@ import pytest
 
 from fakes.memory_store import MemoryEventStore
 from fakes.sample_events import called, replied, requested, some_events
-from vulcan.application.audit import verify
+from vulcan.application.observability.audit import verify
 from vulcan.application.ports import EventStore
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import ConcurrentAppend, VulcanError

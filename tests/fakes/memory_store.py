@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
-from vulcan.application.audit import seal_event
+from vulcan.application.observability.audit import seal_event
 from vulcan.application.ports import BlobStore, Chain, Link, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event

@@ -9,20 +9,20 @@ from pathlib import Path
 from fakes.sample_events import requested
 from vulcan.application.joblog import JobCalls, JobLog
 from vulcan.application.masking import Masker
-from vulcan.application.tracing import Pusher
+from vulcan.application.observability.trace_export import TraceExporter
 from vulcan.infrastructure.host.clock import SystemClock
+from vulcan.infrastructure.monitoring.export_cursors import FileExportCursors
 from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess, LangfuseSink
 from vulcan.infrastructure.monitoring.live import LiveTraces
-from vulcan.infrastructure.monitoring.marks import FileMarks
 from vulcan.infrastructure.store import FileBlobStore, SqliteEventStore
 
 
 def main(home: Path, url: str) -> None:
     access = LangfuseAccess("pk-lf-test", "sk-lf-test-secret", url, timeout=2)
     blobs = FileBlobStore(home / "blobs")
-    marks = FileMarks(home / "traces", access.receiver)
+    marks = FileExportCursors(home / "traces", access.receiver)
     live = LiveTraces(
-        Pusher(LangfuseSink(access), marks, lambda d: blobs.get(d).decode(), Masker()), interval=0.02
+        TraceExporter(LangfuseSink(access), marks, lambda d: blobs.get(d).decode(), Masker()), interval=0.02
     )
     store = SqliteEventStore(home / "events.sqlite3", blobs)
     store.append("job1", 0, [requested()])

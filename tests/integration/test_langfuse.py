@@ -18,16 +18,16 @@ from fakes.langfuse_server import LangfuseServer
 from fakes.sample_events import requested
 from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan import __version__
-from vulcan.application import trace as trace_module
+from vulcan.application.observability import trace as trace_module
 from vulcan.application.masking import Masker
-from vulcan.application.trace import trace_of
-from vulcan.application.tracing import Pusher
+from vulcan.application.observability.trace import trace_of
+from vulcan.application.observability.trace_export import TraceExporter
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import NotSent
 from vulcan.domain.events import JobFinished, JobOutcome, JobPaused, Stage, StageFailed, StageStarted
 from vulcan.domain.job import fold
+from vulcan.infrastructure.monitoring.export_cursors import FileExportCursors
 from vulcan.infrastructure.monitoring.langfuse import LangfuseAccess, LangfuseSink
-from vulcan.infrastructure.monitoring.marks import FileMarks
 
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-test", "LANGFUSE_SECRET_KEY": "sk-lf-test-secret"}
 
@@ -42,9 +42,9 @@ def access(url: str, timeout: float = 5.0) -> LangfuseAccess:
     return LangfuseAccess("pk-lf-test", "sk-lf-test-secret", url, "staging", timeout)
 
 
-def pusher(url: str, job: WholeJob, marks: Path, timeout: float = 5.0) -> Pusher:
+def exporter(url: str, job: WholeJob, marks: Path, timeout: float = 5.0) -> TraceExporter:
     sink = LangfuseSink(access(url, timeout))
-    return Pusher(sink, FileMarks(marks, url), lambda d: job.blobs.get(d).decode(), Masker())
+    return TraceExporter(sink, FileExportCursors(marks, url), lambda d: job.blobs.get(d).decode(), Masker())
 
 
 def expected(job: WholeJob) -> set[str]:
@@ -54,7 +54,7 @@ def expected(job: WholeJob) -> set[str]:
 @pytest.fixture
 def sent(server: LangfuseServer, tmp_path: Path) -> LangfuseServer:
     job = whole_job()
-    pusher(server.url, job, tmp_path).push(job.log)
+    exporter(server.url, job, tmp_path).push(job.log)
     return server
 
 
@@ -133,7 +133,7 @@ MAPPING = [
 def mapped(tmp_path_factory: pytest.TempPathFactory) -> LangfuseServer:
     with LangfuseServer() as made:
         job = whole_job()
-        pusher(made.url, job, tmp_path_factory.mktemp("marks")).push(job.log)
+        exporter(made.url, job, tmp_path_factory.mktemp("marks")).push(job.log)
     return made
 
 
@@ -149,7 +149,7 @@ def test_a_stage_and_a_job_that_failed_are_errors(server: LangfuseServer, tmp_pa
     job = WholeJob()
     job.add(0, requested(), StageStarted(Stage.VALIDATE, 1))
     job.add(1, StageFailed(Stage.VALIDATE, "no room"), JobFinished(JobOutcome.FAILED, "it gave up"))
-    pusher(server.url, job, tmp_path).push(job.log)
+    exporter(server.url, job, tmp_path).push(job.log)
     for name, why in (("validate", "no room"), ("vulcan job", "it gave up")):
         span = one(server, name)
         assert (span["status"], span["attributes"]["langfuse.observation.level"]) == (2, "ERROR")
@@ -194,7 +194,7 @@ def test_tokens_and_costs_equal_ours(sent: LangfuseServer) -> None:
 def test_an_unknown_price_is_left_to_the_server(server: LangfuseServer, tmp_path: Path) -> None:
     job = WholeJob()
     job.add(0, job.reply("generate/1/coder/0", "coder", Usage(1, 1, 0, 1, None), text="x"))
-    pusher(server.url, job, tmp_path).push(job.log)
+    exporter(server.url, job, tmp_path).push(job.log)
     given = one(server, "coder")["attributes"]
     assert "langfuse.observation.cost_details" not in given
     assert given["langfuse.observation.metadata.price"] == "unknown to Vulcan"
@@ -248,7 +248,7 @@ def test_two_hundred_steps_with_large_results_are_at_most_ten_megabytes(
         job.add(1, job.reply(key, "coder", usage, **told))
         job.add(1, job.tool(f"{key}/c", "coder", "read", f"{turn} {result}"))
     job.add(1, JobPaused("enough"))
-    pusher(server.url, job, tmp_path).push(job.log)
+    exporter(server.url, job, tmp_path).push(job.log)
     assert set(server.spans) == expected(job)
     assert len(server.spans) == 403  # replies, results, the stage, its agent, the job
     assert sum(map(len, server.bodies)) <= 10_000_000
@@ -277,13 +277,13 @@ def test_a_fault_is_said_and_afterwards_everything_arrives(
     job = whole_job()
     server.fault = fault
     with pytest.raises(NotSent) as raised:
-        pusher(server.url, job, tmp_path, timeout=0.2).push(job.log)
+        exporter(server.url, job, tmp_path, timeout=0.2).push(job.log)
     assert raised.value.again == (fault not in {401, 403, 302})
     assert raised.value.wait == (7 if fault == 429 else 0)
     assert raised.value.hint
     assert "sk-lf" not in raised.value.message
     server.fault = 0
-    pusher(server.url, job, tmp_path).push(job.log)
+    exporter(server.url, job, tmp_path).push(job.log)
     assert set(server.spans) == expected(job)
     assert len(server.scores) == 5
 
@@ -291,14 +291,14 @@ def test_a_fault_is_said_and_afterwards_everything_arrives(
 def test_a_server_that_is_down(tmp_path: Path) -> None:
     job = whole_job()
     with pytest.raises(NotSent, match="can't be reached"):
-        pusher(f"http://127.0.0.1:{free_port()}", job, tmp_path).push(job.log)
+        exporter(f"http://127.0.0.1:{free_port()}", job, tmp_path).push(job.log)
 
 
 def test_a_slow_server_that_stored_it_all_the_same_is_not_doubled(
     server: LangfuseServer, tmp_path: Path
 ) -> None:
     job = whole_job()
-    sends = pusher(server.url, job, tmp_path)
+    sends = exporter(server.url, job, tmp_path)
     sends.push(job.log)
     for mark in tmp_path.rglob("job1"):
         mark.unlink()  # as if the answer had not come
@@ -317,7 +317,7 @@ def test_one_span_that_the_server_will_not_take_holds_up_no_other(
     server.fault = lambda path, body: (
         400 if "otel" in path and b"[exit code 1]" in gzip.decompress(body) else 0
     )
-    pushed = pusher(server.url, job, tmp_path).push(job.log)
+    pushed = exporter(server.url, job, tmp_path).push(job.log)
     assert len(pushed.refused) == 2  # the tool's own span, and the model call that was told its result
     assert len(server.spans) == len(expected(job)) - 2
 
@@ -325,7 +325,7 @@ def test_one_span_that_the_server_will_not_take_holds_up_no_other(
 def test_spans_that_a_200_rejects_are_not_taken_for_sent(server: LangfuseServer, tmp_path: Path) -> None:
     server.rejects = 1
     job = whole_job()
-    assert len(pusher(server.url, job, tmp_path).push(job.log).refused) == len(expected(job))
+    assert len(exporter(server.url, job, tmp_path).push(job.log).refused) == len(expected(job))
 
 
 @pytest.mark.parametrize("version", ["2.95.1", "3.21.0"])
@@ -333,7 +333,7 @@ def test_a_server_without_otlp_is_named(server: LangfuseServer, tmp_path: Path, 
     server.version = version
     job = whole_job()
     with pytest.raises(NotSent, match=version) as raised:
-        pusher(server.url, job, tmp_path).push(job.log)
+        exporter(server.url, job, tmp_path).push(job.log)
     assert not raised.value.again
     assert server.posts == 0
 
@@ -342,7 +342,7 @@ def test_a_server_without_otlp_is_named(server: LangfuseServer, tmp_path: Path, 
 def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
     job = whole_job()
     with pytest.raises(NotSent):
-        pusher(url, job, tmp_path).push(job.log)
+        exporter(url, job, tmp_path).push(job.log)
 
 
 # --------------------------------------------------------------------------------------------- the command

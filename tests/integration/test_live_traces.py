@@ -17,13 +17,13 @@ from fakes.langfuse_server import LangfuseServer
 from fakes.sample_events import requested
 from fakes.whole_job import WholeJob, whole_job
 from vulcan.application.masking import Masker
-from vulcan.application.trace import trace_of
-from vulcan.application.tracing import Pusher
+from vulcan.application.observability.trace import trace_of
+from vulcan.application.observability.trace_export import TraceExporter
 from vulcan.bootstrap import application
 from vulcan.domain.errors import NotSent
 from vulcan.domain.events import JobCancelled
+from vulcan.infrastructure.monitoring.export_cursors import FileExportCursors
 from vulcan.infrastructure.monitoring.live import LiveTraces
-from vulcan.infrastructure.monitoring.marks import FileMarks
 from vulcan.infrastructure.store import SqliteEventStore
 
 KEYS = {"LANGFUSE_PUBLIC_KEY": "pk-lf-test", "LANGFUSE_SECRET_KEY": "sk-lf-test-secret"}
@@ -122,8 +122,10 @@ class Sink:
 
 
 def live(sink: Sink, job: WholeJob, folder: Path, grace: float = 5.0) -> LiveTraces:
-    pusher = Pusher(sink, FileMarks(folder, "x"), lambda d: job.blobs.get(d).decode(), Masker())
-    return LiveTraces(pusher, interval=0.001, grace=grace)
+    exporter = TraceExporter(
+        sink, FileExportCursors(folder, "x"), lambda d: job.blobs.get(d).decode(), Masker()
+    )
+    return LiveTraces(exporter, interval=0.001, grace=grace)
 
 
 def test_everything_seen_is_sent_before_it_closes(tmp_path: Path) -> None:
@@ -207,8 +209,10 @@ def test_what_earlier_jobs_owe_is_sent_beside_this_one(tmp_path: Path) -> None:
     sink, job, older = Sink(), whole_job(), [WholeJob("old1"), WholeJob("old2")]
     for each in older:
         each.add(0, requested(), JobCancelled("ada"))
-    pusher = Pusher(sink, FileMarks(tmp_path, "x"), lambda d: job.blobs.get(d).decode(), Masker())
-    watcher = LiveTraces(pusher, [each.log for each in older], interval=0.001)
+    exporter = TraceExporter(
+        sink, FileExportCursors(tmp_path, "x"), lambda d: job.blobs.get(d).decode(), Masker()
+    )
+    watcher = LiveTraces(exporter, [each.log for each in older], interval=0.001)
     watcher.saw(job.log[0])
     expected = {span.id for each in older for span in trace_of(each.log, str, Masker()).spans}
     assert len(expected) == 2

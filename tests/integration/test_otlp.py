@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from conftest import Cli
 from fakes.generated import events
 from fakes.whole_job import COSTS
+from vulcan.application.observability.stats import of_job
 from vulcan.application.ports import StoredEvent
-from vulcan.application.stats import of_job
 from vulcan.domain.budget import Usage
 from vulcan.domain.events import ModelReplied
 from vulcan.infrastructure.monitoring.otlp import as_otlp, headers_of

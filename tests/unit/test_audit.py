@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from fakes.generated import events
 from fakes.whole_job import SECRET, whole_job
-from vulcan.application.audit import (
+from vulcan.application.masking import Masker
+from vulcan.application.observability.audit import (
     acts,
     export,
     seal_event,
     verify,
     verify_export,
 )
-from vulcan.application.masking import Masker
 from vulcan.application.ports import Chain, Link, StoredEvent
 from vulcan.domain import events as e
 from vulcan.domain.requirements import Requirement

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fakes.sample_events import called, replied, requested
-from vulcan.application.audit import _WHAT
+from vulcan.application.observability.audit import _WHAT
+from vulcan.application.observability.stats import of_job
+from vulcan.application.observability.timeline import timeline
 from vulcan.application.ports import StoredEvent
-from vulcan.application.stats import of_job
-from vulcan.application.timeline import timeline
 from vulcan.apps.cli.wording import _WORDS
 from vulcan.domain import events as e
 from vulcan.domain.budget import Budget

@@ -32,7 +32,8 @@ def test_a_dead_process_s_folder_goes_and_all_others_stay(tmp_path: Path) -> Non
     mine = tmp_path / f"{owned('box')}abc"
     machine = owned("box").split("-")[2]
     elsewhere = tmp_path / dead.name.replace(machine, "0" * 6)
-    reused = tmp_path / f"{owned('box')[:-2]}0-abc"  # this process's id, another start
+    other = "1" if owned("box")[-2] == "0" else "0"
+    reused = tmp_path / f"{owned('box')[:-2]}{other}-abc"  # this process's id, another start
     stranger, link = tmp_path / "vulcan-box-x1y2z3", tmp_path / f"{dead.name}1"
     for folder in (mine, elsewhere, reused, stranger):
         folder.mkdir()

@@ -13,11 +13,11 @@ from fakes.generated import events
 from fakes.memory_store import MemoryEventStore
 from fakes.sample_events import called, replied, requested
 from fakes.whole_job import COSTS, WORKER, WholeJob, whole_job
-from vulcan.application.metrics import metrics_of, prometheus_text
+from vulcan.application.observability.incremental_stats import IncrementalStats
+from vulcan.application.observability.prometheus import metrics_of, prometheus_text
+from vulcan.application.observability.stats import NO_TOOL, GateCount, Stats, of_job, of_jobs
+from vulcan.application.observability.timeline import timeline
 from vulcan.application.ports import StoredEvent
-from vulcan.application.running import RunningStats
-from vulcan.application.stats import NO_TOOL, GateCount, Stats, of_job, of_jobs
-from vulcan.application.timeline import timeline
 from vulcan.domain.budget import Usage
 from vulcan.domain.events import Event, JobCancelled, ModelReplied, Stage, StageStarted, WorkStarted
 from vulcan.domain.job import fold
@@ -123,7 +123,7 @@ def test_figures_kept_up_with_the_log_are_those_of_a_fresh_look() -> None:
             return super().read(job, after)
 
     store, order = Store(), list[str]()
-    figures = RunningStats(store)
+    figures = IncrementalStats(store)
     assert figures() == Stats()
     for number in range(250):
         for seq, event in enumerate(

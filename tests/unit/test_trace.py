@@ -13,13 +13,13 @@ from fakes.generated import events
 from fakes.sample_events import requested
 from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan.application.masking import Masker
+from vulcan.application.observability.trace import LONGEST, LONGEST_TOLD, Kind, Score, Span, Trace, trace_of
+from vulcan.application.observability.trace_export import ExportResult, TraceExporter
 from vulcan.application.ports import StoredEvent
-from vulcan.application.trace import LONGEST, LONGEST_TOLD, Kind, Score, Span, Trace, trace_of
-from vulcan.application.tracing import Pushed, Pusher
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import NotSent, Refused, VulcanError
 from vulcan.domain.events import JobPaused, Stage, StageStarted
-from vulcan.infrastructure.monitoring.marks import FileMarks
+from vulcan.infrastructure.monitoring.export_cursors import FileExportCursors
 
 JOB = whole_job()
 
@@ -175,43 +175,43 @@ def test_after_a_failure_the_next_push_begins_where_the_last_one_came_to(tmp_pat
     for turn in range(200):
         job.add(1, job.tool(f"generate/3/coder/0/{turn}", "coder", "read", "x"))
     sink.fails_at = {3, 4}
-    pusher = Pusher(sink, FileMarks(tmp_path, "here"), kept(job), Masker())
+    exporter = TraceExporter(sink, FileExportCursors(tmp_path, "here"), kept(job), Masker())
     for _ in range(2):
         with pytest.raises(NotSent):
-            pusher.push(job.log)
+            exporter.push(job.log)
     before = len(sink.spans)
     assert 0 < before < 200
-    pusher.push(job.log)
+    exporter.push(job.log)
     assert sink.spans == {span.id: span for span in trace_of(job.log, kept(job), Masker()).spans}
-    assert pusher.push(job.log) == Pushed()
+    assert exporter.push(job.log) == ExportResult()
 
 
 def test_what_is_refused_for_ever_is_named_and_passed_over(tmp_path: Path) -> None:
     sink = Sink()
     sink.poison = "shell"
-    pusher = Pusher(sink, FileMarks(tmp_path, "here"), kept(), Masker())
-    pushed = pusher.push(JOB.log)
+    exporter = TraceExporter(sink, FileExportCursors(tmp_path, "here"), kept(), Masker())
+    pushed = exporter.push(JOB.log)
     assert [name.split(":")[0] for name in pushed.refused] == ["span shell at 8"]
     assert len(sink.spans) == len(trace().spans) - 1
-    assert pusher.push(JOB.log) == Pushed()
+    assert exporter.push(JOB.log) == ExportResult()
 
 
 def test_what_still_goes_on_is_sent_when_asked_and_again_when_it_is_over(tmp_path: Path) -> None:
     sink, job = Sink(), WholeJob()
     job.add(0, StageStarted(Stage.ANALYZE, 1))
-    pusher = Pusher(sink, FileMarks(tmp_path, "here"), kept(job), Masker())
-    pusher.push(job.log, whole=True)
+    exporter = TraceExporter(sink, FileExportCursors(tmp_path, "here"), kept(job), Masker())
+    exporter.push(job.log, whole=True)
     assert {span.name for span in sink.spans.values()} == {"analyze", "vulcan job"}
     job.add(5, JobPaused("x"))
-    pusher.push(job.log, whole=True)
+    exporter.push(job.log, whole=True)
     assert len(sink.spans) == 2
     assert named(sink.spans.values(), "analyze")[0].ended == job.log[-1].at
 
 
 def test_marks_are_apart_for_each_receiver_and_only_move_forward(tmp_path: Path) -> None:
-    here, there = FileMarks(tmp_path, "here"), FileMarks(tmp_path, "there")
+    here, there = FileExportCursors(tmp_path, "here"), FileExportCursors(tmp_path, "there")
     here.set("j", 5)
     here.set("j", 3)
-    assert (here.get("j"), there.get("j"), FileMarks(tmp_path, "here").get("j")) == (5, 0, 5)
+    assert (here.get("j"), there.get("j"), FileExportCursors(tmp_path, "here").get("j")) == (5, 0, 5)
     (next(tmp_path.iterdir()) / "j").write_text("torn")
     assert here.get("j") == 0

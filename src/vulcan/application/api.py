@@ -6,7 +6,7 @@ from typing import Protocol
 
 from vulcan.application.converse.service import Conversations
 from vulcan.application.jobs.service import Jobs
-from vulcan.application.monitoring import Observability
+from vulcan.application.observability.service import Observability
 from vulcan.application.ports.installation import Installation
 from vulcan.application.ports.models import Models
 from vulcan.application.settings import Settings

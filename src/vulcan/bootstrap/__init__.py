@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
     from vulcan.application.converse.service import Conversations
     from vulcan.application.jobs.service import Jobs
-    from vulcan.application.monitoring import Observability
+    from vulcan.application.observability.service import Observability
     from vulcan.application.settings import Settings
     from vulcan.bootstrap.installation import InstallationWiring
     from vulcan.bootstrap.project import SetupWiring
@@ -82,7 +82,7 @@ class Application:
     @cached_property
     def observability(self) -> Observability:
         """Figures, traces and the activity log."""
-        from vulcan.application.monitoring import Observability
+        from vulcan.application.observability.service import Observability
         from vulcan.bootstrap.monitoring import MonitoringWiring
 
         at = self.container

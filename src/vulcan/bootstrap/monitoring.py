@@ -10,10 +10,10 @@ from vulcan.domain.errors import UserError, masked
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from vulcan.application.observability.incremental_stats import IncrementalStats
+    from vulcan.application.observability.stats import Stats
+    from vulcan.application.observability.trace_export import TraceExporter
     from vulcan.application.ports import EventStore, StoredEvent
-    from vulcan.application.running import RunningStats
-    from vulcan.application.stats import Stats
-    from vulcan.application.tracing import Pusher
     from vulcan.bootstrap.container import Container
     from vulcan.bootstrap.models import ModelWiring
     from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint
@@ -26,24 +26,24 @@ class MonitoringWiring:
     def __init__(self, container: Container, models: ModelWiring) -> None:
         self._container, self._models = container, models
 
-    def pusher(self) -> Pusher | None:
+    def exporter(self) -> TraceExporter | None:
         """Sends traces where Langfuse is configured."""
         access = self._models.langfuse_access()
         if access is None:
             return None
-        from vulcan.application.tracing import Pusher
+        from vulcan.application.observability.trace_export import TraceExporter
+        from vulcan.infrastructure.monitoring.export_cursors import FileExportCursors
         from vulcan.infrastructure.monitoring.langfuse import LangfuseSink
-        from vulcan.infrastructure.monitoring.marks import FileMarks
 
         container = self._container
-        marks = FileMarks(container.settings.state_dir / "traces", access.receiver)
-        return Pusher(LangfuseSink(access), marks, container.kept, container.masker)
+        cursors = FileExportCursors(container.settings.state_dir / "traces", access.receiver)
+        return TraceExporter(LangfuseSink(access), cursors, container.kept, container.masker)
 
-    def live_traces(self, pusher: Pusher, owed: Iterable[Sequence[StoredEvent]]) -> LiveTraces:
+    def live_traces(self, exporter: TraceExporter, owed: Iterable[Sequence[StoredEvent]]) -> LiveTraces:
         """Sends a job's trace while it is worked on."""
         from vulcan.infrastructure.monitoring.live import LiveTraces
 
-        return LiveTraces(pusher, owed)
+        return LiveTraces(exporter, owed)
 
     def another_store(self) -> AbstractContextManager[EventStore]:
         """The jobs' logs over a connection of their own."""
@@ -51,9 +51,9 @@ class MonitoringWiring:
 
         return SqliteEventStore(self._container.log_path, self._container.blobs)
 
-    def endpoint(self, figures: RunningStats, address: str) -> MetricsEndpoint:
+    def endpoint(self, figures: IncrementalStats, address: str) -> MetricsEndpoint:
         """Where a Prometheus server can fetch figures."""
-        from vulcan.application.metrics import prometheus_text
+        from vulcan.application.observability.prometheus import prometheus_text
         from vulcan.infrastructure.monitoring.endpoint import MetricsEndpoint, address_of
 
         return MetricsEndpoint(lambda: prometheus_text(figures()), *address_of(address))

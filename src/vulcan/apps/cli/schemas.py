@@ -93,7 +93,7 @@ def _event(name: str, kind: Any) -> dict[str, Any]:
 
 
 def _stats() -> dict[str, Any]:
-    from vulcan.application.stats import Stats
+    from vulcan.application.observability.stats import Stats
 
     schema = _of(Stats)
     schema["properties"]["coverage"] = {"anyOf": [{"type": "number"}, {"type": "null"}]}

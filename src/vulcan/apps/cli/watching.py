@@ -18,8 +18,8 @@ from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain.errors import UserError
 
 if TYPE_CHECKING:
-    from vulcan.application.monitoring import Observability
-    from vulcan.application.stats import Stats, Table
+    from vulcan.application.observability.service import Observability
+    from vulcan.application.observability.stats import Stats, Table
 
 
 @click.command()
@@ -37,7 +37,7 @@ def stats(jobs: tuple[str, ...], *, prometheus: bool, as_json: bool, send: bool,
 
     In all, and by agent, model, stage and tool.
     """
-    from vulcan.application.metrics import prometheus_text
+    from vulcan.application.observability.prometheus import prometheus_text
     from vulcan.domain.codec import encode
 
     seen = open_vulcan().observability

@@ -29,7 +29,7 @@ from opentelemetry.trace import (
 )
 
 from vulcan import __version__
-from vulcan.application.trace import Span, Trace
+from vulcan.application.observability.trace import Span, Trace
 from vulcan.domain.errors import NotSent
 
 SECOND = 1_000_000_000

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from vulcan import __version__
+from vulcan.application.observability.trace import Kind, Score, Span, Trace
 from vulcan.application.prompts import FROM_LANGFUSE
-from vulcan.application.trace import Kind, Score, Span, Trace
 from vulcan.domain.errors import NotSent, Refused, UserError
 from vulcan.infrastructure.monitoring.http import request
 

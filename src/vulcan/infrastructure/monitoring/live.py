@@ -12,8 +12,8 @@ from vulcan.domain.errors import NotSent, VulcanError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from vulcan.application.observability.trace_export import TraceExporter
     from vulcan.application.ports import StoredEvent
-    from vulcan.application.tracing import Pusher
 
 LONGEST_PAUSE = 30.0
 QUICK = 0.5
@@ -26,7 +26,7 @@ class LiveTraces:
     """An observer that only notes what it saw; what it can't send stays in the log for `vulcan traces push`.
 
     Args:
-        pusher: sends the job's log; used by the thread alone.
+        exporter: sends the job's log; used by the thread alone.
         interval: seconds between two sendings, which gather what happened meanwhile.
         older: logs of earlier jobs that a server which was away is still owed; sent one at a time beside this job.
         grace: seconds that `close` waits at most for the rest to be sent.
@@ -34,13 +34,13 @@ class LiveTraces:
 
     def __init__(
         self,
-        pusher: Pusher,
+        exporter: TraceExporter,
         older: Iterable[Sequence[StoredEvent]] = (),
         *,
         interval: float = 1.0,
         grace: float = 1.0,
     ) -> None:
-        self._pusher, self._interval, self._grace = pusher, interval, grace
+        self._exporter, self._interval, self._grace = exporter, interval, grace
         self._older = iter(older)
         self._news: deque[StoredEvent] = deque()
         self._log: list[StoredEvent] = []
@@ -71,7 +71,7 @@ class LiveTraces:
         self._closing.set()
         if not self._begun:
             return ""
-        if not self.trouble and (self._pusher.latency or 0.0) <= QUICK:
+        if not self.trouble and (self._exporter.latency or 0.0) <= QUICK:
             hangs = max(0.0, time.monotonic() - self._waiting_since)
             self._thread.join(max(0.0, self._grace - hangs))
         if self._thread.is_alive() and not self.trouble:
@@ -108,11 +108,11 @@ class LiveTraces:
         well, self._well = self._well, False
         try:
             if not well:
-                self._pusher.begin(self._news[0].job if self._news else self._log[0].job)
-                self._pusher.ready()
+                self._exporter.begin(self._news[0].job if self._news else self._log[0].job)
+                self._exporter.ready()
             self._send()
             if not self._closing.is_set() and (log := next(self._older, None)):
-                self._pusher.push(log)
+                self._exporter.push(log)
         finally:
             self._waiting_since = float("inf")
         self._well = True
@@ -123,4 +123,4 @@ class LiveTraces:
             stored = self._news.popleft()
             if stored.seq == len(self._log) + 1:
                 self._log.append(stored)
-        self._pusher.push(self._log)
+        self._exporter.push(self._log)

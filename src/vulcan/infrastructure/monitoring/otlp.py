@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from vulcan import __version__
-from vulcan.application.metrics import Labels, Metric, metrics_of
-from vulcan.application.stats import Stats
+from vulcan.application.observability.prometheus import Labels, Metric, metrics_of
+from vulcan.application.observability.stats import Stats
 from vulcan.infrastructure.monitoring.http import request
 
 CUMULATIVE = 2

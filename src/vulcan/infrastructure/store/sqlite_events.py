@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-from vulcan.application.audit import seal_event
+from vulcan.application.observability.audit import seal_event
 from vulcan.application.ports import BlobStore, Chain, Link, StoredEvent
 from vulcan.domain.errors import ConcurrentAppend, VulcanError
 from vulcan.domain.events import Event

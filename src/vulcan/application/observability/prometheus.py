@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vulcan.application.stats import Stats, Table
+from vulcan.application.observability.stats import Stats, Table
 
 Labels = tuple[tuple[str, str], ...]
 

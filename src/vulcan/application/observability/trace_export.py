@@ -8,56 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 from vulcan.application.masking import Masker
+from vulcan.application.observability.trace import Score, Span, Trace, trace_of
 from vulcan.application.ports import EventStore, StoredEvent
-from vulcan.application.trace import Score, Span, Trace, trace_of
+from vulcan.application.ports.observability import ExportCursors, TraceSink
 from vulcan.domain.errors import Refused
 
 SPANS_AT_ONCE = 64
 CHARACTERS_AT_ONCE = 2_000_000
 
 
-class TraceSink(Protocol):
-    """Where traces go. Sending what is there already changes nothing."""
-
-    latency: float | None
-    """Seconds that the receiver took for its newest answer; None before the first one."""
-
-    def ready(self) -> None:
-        """Ask the receiver whether it is there; raises `NotSent` where it does not say yes."""
-
-    def send(self, trace: Trace, spans: Sequence[Span]) -> None:
-        """Deliver spans; on return the receiver has acknowledged them.
-
-        Raises:
-            NotSent: it did not; `again` says whether it may later.
-            Refused: it never will take these.
-        """
-
-    def score(self, trace: Trace, score: Score) -> None:
-        """Deliver a score; raises as `send` does."""
-
-
-class Marks(Protocol):
-    """Up to which place of each log everything was sent; survives kills."""
-
-    def begin(self, job: str) -> None:
-        """Remember that the job is to be sent."""
-
-    def begun(self, job: str) -> bool:
-        """Whether the job is to be sent, or was."""
-
-    def get(self, job: str) -> int:
-        """The mark of a job; 0 where nothing was sent."""
-
-    def set(self, job: str, seq: int) -> None:
-        """Move the mark of a job."""
-
-
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class ExportResult:
     """What was delivered now; `refused` names what the receiver will never take, which is passed over."""
 
     spans: int = 0
@@ -65,19 +28,21 @@ class Pushed:
     refused: tuple[str, ...] = ()
 
 
-class Pusher:
+class TraceExporter:
     """Sends jobs' traces to one sink."""
 
-    def __init__(self, sink: TraceSink, marks: Marks, kept: Callable[[str], str], mask: Masker) -> None:
-        self._sink, self._marks, self._kept, self._mask = sink, marks, kept, mask
+    def __init__(
+        self, sink: TraceSink, cursors: ExportCursors, kept: Callable[[str], str], mask: Masker
+    ) -> None:
+        self._sink, self._cursors, self._kept, self._mask = sink, cursors, kept, mask
 
     def begin(self, job: str) -> None:
         """Remember that the job is to be sent, whatever comes of it now."""
-        self._marks.begin(job)
+        self._cursors.begin(job)
 
     def owes(self, store: EventStore, job: str) -> bool:
         """Whether the job was to be sent, and was not sent to its end."""
-        return self._marks.begun(job) and bool(store.read(job, self._marks.get(job)))
+        return self._cursors.begun(job) and bool(store.read(job, self._cursors.get(job)))
 
     @property
     def latency(self) -> float | None:
@@ -88,24 +53,24 @@ class Pusher:
         """Ask the receiver whether it is there; raises `NotSent` where it does not say yes."""
         self._sink.ready()
 
-    def push(self, log: Sequence[StoredEvent], *, whole: bool = False) -> Pushed:
+    def push(self, log: Sequence[StoredEvent], *, whole: bool = False) -> ExportResult:
         """Send what was not sent yet; with `whole` also what still goes on.
 
         Raises:
             NotSent: a part of it could not be sent; the next push begins there.
         """
         if not log:
-            return Pushed()
+            return ExportResult()
         job = log[0].job
-        trace = trace_of(log, self._kept, self._mask, after=self._marks.get(job), whole=whole)
+        trace = trace_of(log, self._kept, self._mask, after=self._cursors.get(job), whole=whole)
         refused: list[str] = []
         for score in trace.scores:  # before the spans, since the mark moves with those
             self._score(trace, score, refused)
         for spans in _batches(trace.spans):
             self._send(trace, spans, refused)
-            self._marks.set(job, spans[-1].final)
-        self._marks.set(job, trace.end)
-        return Pushed(len(trace.spans), len(trace.scores), tuple(refused))
+            self._cursors.set(job, spans[-1].final)
+        self._cursors.set(job, trace.end)
+        return ExportResult(len(trace.spans), len(trace.scores), tuple(refused))
 
     def _send(self, trace: Trace, spans: Sequence[Span], refused: list[str]) -> None:
         """Send a batch; where it is refused, halve it until it is known which span is to blame."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from vulcan.domain.errors import VulcanError
 
 
-class FileMarks:
-    """Marks below `folder`, apart for each receiver: a trace sent to one is still to be sent to another."""
+class FileExportCursors:
+    """ExportCursors below `folder`, apart for each receiver: a trace sent to one is still to be sent to another."""
 
     def __init__(self, folder: Path, receiver: str) -> None:
         self._folder = folder / hashlib.sha256(receiver.encode()).hexdigest()[:16]

@@ -17,10 +17,10 @@ from typing import Any
 
 from vulcan.application.jobs.status import describe
 from vulcan.application.masking import Masker
+from vulcan.application.observability.stats import reply_key
+from vulcan.application.observability.timeline import StageRun, Step, Timeline, timeline
 from vulcan.application.ports import StoredEvent
 from vulcan.application.prompts import prompt_name
-from vulcan.application.stats import reply_key
-from vulcan.application.timeline import StageRun, Step, Timeline, timeline
 from vulcan.domain.budget import Usage
 from vulcan.domain.codec import encode
 from vulcan.domain.errors import VulcanError

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from vulcan.application.audit import Breach, export, verify, verify_export
 from vulcan.application.jobs.queries import JobQueries
 from vulcan.application.masking import Masker
+from vulcan.application.observability.audit import Breach, export, verify, verify_export
+from vulcan.application.observability.incremental_stats import IncrementalStats
+from vulcan.application.observability.stats import Stats, of_jobs
+from vulcan.application.observability.trace_export import ExportResult, TraceExporter
 from vulcan.application.ports import Chain, EventStore, StoredEvent
 from vulcan.application.ports.observability import LiveTraces, MetricsEndpoint
-from vulcan.application.running import RunningStats
-from vulcan.application.stats import Stats, of_jobs
-from vulcan.application.tracing import Pushed, Pusher
 from vulcan.domain.errors import NotSent, UserError
 
 NEWEST_JOBS = 20
@@ -24,16 +24,16 @@ NEWEST_JOBS = 20
 class Monitoring(Protocol):
     """The services that watch, as the settings name them."""
 
-    def pusher(self) -> Pusher | None:
+    def exporter(self) -> TraceExporter | None:
         """Sends traces; None where no receiver is configured."""
 
-    def live_traces(self, pusher: Pusher, owed: Iterable[Sequence[StoredEvent]]) -> LiveTraces:
+    def live_traces(self, exporter: TraceExporter, owed: Iterable[Sequence[StoredEvent]]) -> LiveTraces:
         """Sends a job's trace while it is worked on, and beside it what of earlier jobs is owed."""
 
     def another_store(self) -> AbstractContextManager[EventStore]:
         """The jobs' logs over a connection of their own, which holds up nobody else's."""
 
-    def endpoint(self, figures: RunningStats, address: str) -> MetricsEndpoint:
+    def endpoint(self, figures: IncrementalStats, address: str) -> MetricsEndpoint:
         """Where a Prometheus server can fetch figures; `address` is `[HOST:]PORT`."""
 
     def send(self, stats: Stats, began: float) -> str:
@@ -73,7 +73,7 @@ class Observability:
 
     def serve_metrics(self, address: str) -> MetricsEndpoint:
         """Where a Prometheus server can fetch the figures of all jobs; `address` is `[HOST:]PORT`."""
-        figures = RunningStats(self._store())
+        figures = IncrementalStats(self._store())
         figures()  # the first time takes long where there are many jobs
         return self._monitoring.endpoint(figures, address)
 
@@ -98,36 +98,36 @@ class Observability:
         logs = {job: self._store().read(job) for job in {link.job for link in chain.links}}
         return export(chain, logs, self._masker)
 
-    def push_traces(self, jobs: Sequence[str] = ()) -> Iterator[tuple[str, Pushed]]:
+    def push_traces(self, jobs: Sequence[str] = ()) -> Iterator[tuple[str, ExportResult]]:
         """Send of jobs (default: all) what Langfuse does not have yet; yields each with what was sent.
 
         Raises:
             UserError: Langfuse is not configured.
             NotSent: a part could not be sent; it goes on there the next time.
         """
-        pusher = self._monitoring.pusher()
-        if pusher is None:
+        exporter = self._monitoring.exporter()
+        if exporter is None:
             raise UserError(
                 "Langfuse is not configured",
                 hint="Set LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY and LANGFUSE_BASE_URL.",
             )
         for job in self._chosen(jobs):
             try:
-                yield job, pusher.push(self._store().read(job), whole=True)
+                yield job, exporter.push(self._store().read(job), whole=True)
             except NotSent as error:
                 hint = f"{error.hint} It goes on there with: vulcan traces push".strip()
                 raise NotSent(f"job {job}: {error.message}", hint=hint) from error
 
     def live_traces(self) -> LiveTraces | None:
         """Sends a job's trace while it is worked on; None where no receiver is configured."""
-        pusher = self._monitoring.pusher()
-        return None if pusher is None else self._monitoring.live_traces(pusher, self._owed(pusher))
+        exporter = self._monitoring.exporter()
+        return None if exporter is None else self._monitoring.live_traces(exporter, self._owed(exporter))
 
-    def _owed(self, pusher: Pusher) -> Iterator[list[StoredEvent]]:
+    def _owed(self, exporter: TraceExporter) -> Iterator[list[StoredEvent]]:
         """Logs of the newest jobs of which the receiver has not got all."""
         for job in self._store().jobs()[-NEWEST_JOBS:]:
             with self._monitoring.another_store() as store:
-                log = store.read(job) if pusher.owes(store, job) else []
+                log = store.read(job) if exporter.owes(store, job) else []
             if log:
                 yield log
 

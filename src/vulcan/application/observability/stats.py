@@ -9,8 +9,8 @@ from functools import reduce
 from typing import Any
 
 from vulcan.application.jobs.status import describe
+from vulcan.application.observability.timeline import StageRun, Step, timeline
 from vulcan.application.ports import StoredEvent
-from vulcan.application.timeline import StageRun, Step, timeline
 from vulcan.domain.budget import Usage
 from vulcan.domain.events import ModelReplied, StageFailed, ToolCalled
 from vulcan.domain.job import fold

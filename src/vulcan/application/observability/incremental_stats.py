@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 
+from vulcan.application.observability.stats import Stats, of_job, total
 from vulcan.application.ports import EventStore
-from vulcan.application.stats import Stats, of_job, total
 
 BLOCK = 100
 """Jobs that are summed together: with 10,000 jobs a change costs 200 additions instead of 10,000."""
 
 
-class RunningStats:
+class IncrementalStats:
     """Figures that are kept up with the log; may be asked by several threads.
 
     The jobs are always summed in the same order, so that rounding never makes a counter go down.
