@@ -73,9 +73,12 @@ async def test_a_command_starts_a_job_that_will_wait_for_the_persons_word() -> N
     assert at.talk.job in said
 
 
-async def test_an_order_that_the_model_reads_as_one_starts_a_job_since_two_readings_agree() -> None:
+@pytest.mark.parametrize(
+    "said", ["Please make add add", "Can you make add add?", "I'd like you to make add add", "let's fix add"]
+)
+async def test_an_order_that_the_model_reads_as_one_starts_a_job_since_two_readings_agree(said: str) -> None:
     at = Table(ScriptedInterpreter(read(Intent.NEW_JOB)))
-    await at.hear("Please make add add")
+    await at.hear(said)
     assert at.workers.started
 
 
@@ -221,7 +224,7 @@ async def test_no_model_however_sure_sets_off_what_can_not_be_taken_back(intent:
     assert "(yes/no)" in await at.hear("looks fine to me, let us have it")
     assert await at.hear("no") == "Left as it is."
     assert "(yes/no)" in await at.hear("looks fine to me, let us have it")
-    assert await at.hear("hm") == "Well."
+    assert (await at.hear("hm")).startswith("Well.\nStill open: ")
     assert at.in_job() == before
     assert not at.undone
     assert not at.workers.started
@@ -255,6 +258,145 @@ async def test_refusing_cancelling_and_undoing_by_plain_words() -> None:
     assert "(yes/no)" in await at.hear("undo")
     assert "removed branch vulcan/x" in await at.hear("yes")
     assert at.undone == [at.talk.job]
+
+
+# --------------------------------------------------------------------------- a yes in any words, and what stays open
+
+YES_IN_WORDS = (
+    "ja bitte",
+    "Sure, go for it!",
+    "oui",
+    "d'accord",
+    "S\u00ed.",
+    "да",
+    "はい",
+    "好的。",
+    "mach das",
+    "👍",
+)
+
+
+@pytest.mark.parametrize("said", YES_IN_WORDS)
+async def test_one_list_of_words_says_yes_to_whatever_waits(said: str) -> None:
+    at = await table(*LIST)
+    await at.hear(said)
+    assert at.in_job()[-1] == RequirementsConfirmed("ada")
+    at = await table(StageFailed(Stage.ANALYZE, "no answer"))
+    await at.hear(said)
+    assert at.workers.started == [at.talk.job]
+    at = await table(MERGE)
+    at.talk.shown(at.talk.job, "c" * 40)
+    await at.hear(said)
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+    at = Table()
+    await at.hear("Make add add")
+    await at.hear(said)
+    assert at.workers.started
+
+
+@pytest.mark.parametrize("said", ["nein", "No!", "non merci", "нет", "いいえ", "不要"])
+async def test_one_list_of_words_says_no_to_whatever_waits(said: str) -> None:
+    at = Table()
+    await at.hear("Make add add")
+    assert await at.hear(said) == "Left as it is."
+    for events, words in ((LIST, "What is to be different?"), ((MERGE,), "The merge waits")):
+        at = await table(*events)
+        before = at.in_job()
+        assert words in await at.hear(said)
+        assert at.in_job() == before
+
+
+@pytest.mark.parametrize("said", ["weiter", "继续", "Continue!", "продолжай", "sigue", "go on"])
+async def test_a_job_that_stands_still_goes_on_by_plain_words_and_without_a_question(said: str) -> None:
+    for events in ((StageFailed(Stage.ANALYZE, "no answer"),), ()):  # it waits, or its process is gone
+        at = await table(*events)
+        assert "goes on" in await at.hear(said)
+        assert at.workers.started == [at.talk.job]
+
+
+async def test_go_on_does_not_agree_to_the_end_of_a_job() -> None:
+    at = await table(readings=(read(Intent.CANCEL),))
+    assert "End job" in await at.hear("I have had enough")
+    assert "End job" in await at.hear("继续")
+    assert JobCancelled("ada") not in at.in_job()
+
+
+async def test_a_yes_after_other_words_does_not_merge_unasked() -> None:
+    at = await table(MERGE, readings=(read(Intent.SMALL_TALK, reply="Fine."),))
+    at.talk.shown(at.talk.job, "c" * 40)
+    await at.hear("/diff")
+    await at.hear("a nice change, that")
+    assert "(yes/no)" in await at.hear("ok")
+    assert at.in_job()[-1] == MERGE
+
+
+AGREES = read(Intent.CONFIRMATION)
+
+
+async def test_what_no_list_knows_is_a_yes_if_the_model_says_so_and_something_waits() -> None:
+    at = await table(*LIST, readings=(AGREES,))
+    await at.hear("kannste so machen")
+    assert at.in_job()[-1] == RequirementsConfirmed("ada")
+    at = Table(ScriptedInterpreter(read(Intent.NEW_JOB, certain=False), AGREES))
+    await at.hear("Make add add")
+    await at.hear("kannste so machen")
+    assert at.workers.started
+    assert "Start a job with this instruction: Make add add" in at.interpreter.told[-1]  # type: ignore[union-attr]
+    at = await table(readings=(AGREES,))
+    assert "Nothing waits" in await at.hear("kannste so machen")
+
+
+async def test_a_yes_that_only_a_model_sees_is_not_enough_for_what_can_not_be_taken_back() -> None:
+    at = await table(MERGE, readings=(AGREES, AGREES, AGREES))
+    assert "Approve the merge" in await at.hear("kannste so machen")
+    assert "Approve the merge" in await at.hear("kannste so machen")
+    assert at.in_job()[-1] == MERGE
+    await at.hear("ja, kannste so machen")
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+
+
+async def test_a_yes_that_the_model_is_not_sure_of_is_asked_about() -> None:
+    at = await table(*LIST, readings=(read(Intent.CONFIRMATION, certain=False),))
+    assert "(yes/no)" in await at.hear("kannste so machen")
+    assert at.in_job()[-1] == LIST[-1]
+
+
+async def test_a_question_in_between_is_answered_and_what_was_asked_stays_open() -> None:
+    at = Table(
+        ScriptedInterpreter(read(Intent.NEW_JOB, certain=False), read(Intent.QUESTION)),
+        ScriptedAnswerer("It adds [calc.py:1-2]."),
+    )
+    await at.hear("Make add add")
+    said = await at.hear("what does calc.py do")
+    assert (
+        said == "It adds [calc.py:1-2].\nStill open: Start a job with this instruction: Make add add (yes/no)"
+    )
+    assert "".join(at.shown) == f"{said}\n"
+    await at.hear("yes")
+    assert at.workers.started
+
+
+async def test_what_was_asked_is_closed_by_a_no_by_doing_it_and_by_another_act() -> None:
+    at = Table(ScriptedInterpreter())
+    for closing in ("no", "yes", "/new Make sub subtract"):
+        at.interpreter._readings.append(read(Intent.NEW_JOB, certain=False))  # type: ignore[union-attr]
+        await at.hear("Make mul multiply")
+        await at.hear(closing)
+        assert at.talk.log.state.proposal is None
+        assert "Still open" not in await at.hear("hm")
+
+
+async def test_a_yes_that_fails_is_not_asked_for_for_ever() -> None:
+    at = await table(JobFinished(JobOutcome.DONE, ""), readings=(read(Intent.CANCEL),))
+    await at.hear("I have had enough")
+    await at.hear("yes")
+    assert at.talk.log.state.proposal is None
+
+
+async def test_going_on_in_other_words_needs_no_question_where_the_words_say_so() -> None:
+    at = await table(StageFailed(Stage.ANALYZE, "no answer"), readings=(read(Intent.RESUME),))
+    await at.hear("alright, please go on with it")
+    assert at.workers.started == [at.talk.job]
 
 
 # ------------------------------------------------------------------------------------------------ questions

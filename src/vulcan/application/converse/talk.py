@@ -1,7 +1,8 @@
 """One conversation: hears a message, finds out what it wants, does it, and answers.
 
 What costs money or can't be taken back is never set off by a guess: it needs a command, exact words, a model's reading
-that a second, independent one bears out, or a yes to Vulcan's question.
+that a second, independent one bears out, or a yes to Vulcan's question. A yes in words that only a model understands
+starts work; it merges, ends and undoes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from vulcan.application.amendments import Amendment, Word, read_word
 from vulcan.application.answer import answer
+from vulcan.application.converse.asking import question_of
 from vulcan.application.converse.commands import help_text
 from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
@@ -20,10 +22,14 @@ from vulcan.application.converse.questions import Show, Subject, from_log, from_
 from vulcan.application.converse.recognise import (
     Situation,
     Understood,
+    agreement,
     is_order,
     is_question,
+    is_request,
     is_wish,
     recognise,
+    refusal,
+    says_go_on,
 )
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
@@ -107,13 +113,21 @@ class Services:
 Handler = Callable[[Understood, Show], Awaitable[Reply]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The commit whose merge the person was asked for, and up to where the conversation had come then."""
+
+    commit: str
+    seq: int
+
+
 class Talk:
     """An open conversation."""
 
     def __init__(self, log: ConversationLog, services: Services) -> None:
         self.log, self._services = log, services
         self._desk, self._workers = services.desk, services.workers
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, _Shown] = {}
         self._logs: dict[str, JobLog] = {}
         self._asked: Proposal | None = None
         self._handlers: dict[Intent, Handler] = {
@@ -164,7 +178,15 @@ class Talk:
             waiting_for=state.waiting_for if isinstance(state, Waiting) else None,
             proposal=proposal,
             overtaken=asked_since or proposal != self._asked,
+            merge_asked=self._merge_asked(job),
         )
+
+    def _merge_asked(self, job: Job) -> bool:
+        """Whether nothing was said since the person was asked for this merge, commands aside."""
+        told = self._shown.get(self.job)
+        if told is None or job.approval is None or job.approval.commit != told.commit:
+            return False
+        return all(m.intent is Intent.COMMAND for m in self.log.state.messages if m.seq > told.seq)
 
     def unanswered(self) -> str:
         """The person's last message, if a kill came before its answer."""
@@ -183,6 +205,7 @@ class Talk:
         self.log.refresh()
         situation = self.situation()
         since = self.log.state.updated_at if self.unanswered() == message else None
+        understood = None
         try:
             understood = recognise(message, situation)
             self._record(message, understood.intent if understood else Intent.UNCLEAR)
@@ -195,11 +218,25 @@ class Talk:
             if self.unanswered() != message:
                 self._record(message, Intent.UNCLEAR)
             text = f"{error.message}\n{error.hint}" if error.hint else error.message
-            reply = Reply(text, Intent.UNCLEAR, self.job)
+            agreed = understood.agreed if understood else None
+            reply = Reply(text, agreed.intent if agreed else Intent.UNCLEAR, self.job)
+        if understood and understood.declined:
+            reply = replace(reply, intent=Intent.REFUSAL)
         if told != message and not reply.shown:
             reply = replace(reply, text=f"{reply.text}\n{NO_SECRETS}")
         self._answered(reply)
-        return reply
+        return self._still_asking(reply, situation.proposal, show)
+
+    def _still_asking(self, reply: Reply, asked: Proposal | None, show: Show) -> Reply:
+        """The reply, and what was asked before it and is still open."""
+        if asked is None or self.log.state.proposal != asked or reply.form == "diff" or reply.leave:
+            return reply
+        if question_of(asked) in reply.text:
+            return reply
+        line = f"Still open: {question_of(asked)}"
+        if reply.shown:
+            show(f"{line}\n")
+        return replace(reply, text=f"{reply.text}\n{line}")
 
     def _acted(self, since: float) -> bool:
         """Whether the last message was acted on, and a kill came before its answer."""
@@ -245,6 +282,10 @@ class Talk:
         source = self.log.state.messages[-1].seq
         remember = tuple((_borne_out(kind, text, message), text) for kind, text in read.remember)
         self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(remember)))
+        if read.intent is Intent.CONFIRMATION:
+            return agreement(message, self.situation(), certain=read.certain)
+        if read.intent is Intent.REFUSAL:
+            return refusal(read.text or message, self.situation())
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
         return Understood(
             read.intent, text, exact=read.certain and self._borne_out(read.intent, text, message)
@@ -254,9 +295,12 @@ class Talk:
         """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
         situation = self.situation()
         if intent is Intent.NEW_JOB:
-            return text == message and is_order(message) and not situation.under_way
+            ordered = is_order(message) or is_request(message)
+            return text == message and ordered and not situation.under_way
         if intent is Intent.STEERING and situation.waiting_for in SENT_BACK_TO_WORK:
             return text == message and is_wish(message)
+        if intent is Intent.RESUME:
+            return says_go_on(message)
         return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
 
     def _without_model(self, message: str, otherwise: str) -> Understood:
@@ -284,10 +328,10 @@ class Talk:
             raise UserError(NO_JOB)
         return self.job
 
-    def _ask_first(self, proposal: Proposal, question: str) -> Reply:
+    def _ask_first(self, proposal: Proposal, beside: str = "") -> Reply:
         self.log.append(ActProposed(proposal))
         self._asked = proposal
-        return Reply(f"{question} (yes/no)", proposal.intent, self.job)
+        return Reply(f"{beside}{question_of(proposal)}", proposal.intent, self.job)
 
     # ------------------------------------------------------------------------------------------------- jobs
 
@@ -295,9 +339,7 @@ class Talk:
         text = understood.text.strip()
         if not understood.exact and not understood.agreed:
             beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
-            return self._ask_first(
-                Proposal(Intent.NEW_JOB, text), f"{beside}Start a job with this instruction: {text}"
-            )
+            return self._ask_first(Proposal(Intent.NEW_JOB, text), beside)
         job = self._adopted(text) or self._request(text)
         self.choose(job)
         self._workers.start(job)
@@ -321,9 +363,7 @@ class Talk:
     async def _steer(self, understood: Understood, _show: Show) -> Reply:
         job, situation = self._need_job(), self.situation()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(
-                Proposal(Intent.STEERING, understood.text, job), f"Tell job {job} this: {understood.text}"
-            )
+            return self._ask_first(Proposal(Intent.STEERING, understood.text, job))
         if situation.waiting_for is WaitingFor.CLARIFICATION:
             return await self._answer(understood, _show)
         if situation.waiting_for is WaitingFor.CONFIRMATION:
@@ -346,10 +386,7 @@ class Talk:
     async def _confirm(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(
-                Proposal(Intent.CONFIRMATION, understood.text, job),
-                f"Is this your word on the requirements of job {job}: {understood.text}",
-            )
+            return self._ask_first(Proposal(Intent.CONFIRMATION, understood.text, job))
         return self._amended(job, read_word(understood.text))
 
     def _amended(self, job: str, word: Amendment) -> Reply:
@@ -374,25 +411,23 @@ class Talk:
             raise UserError(f"job {job} does not wait for an approval", hint=f"It {state_of(self._job())}.")
         agreed = understood.agreed
         if not understood.exact and not agreed:
-            what = f"Approve the {asked.action} of {asked.commit[:10]} (job {job})"
-            return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit), what)
-        seen = agreed.commit if agreed else self._shown.get(job, "")
+            return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit))
+        told = self._shown.get(job)
+        seen = agreed.commit if agreed else told.commit if told else ""
         what = self._desk.approve(job, self._services.by, seen)
         self._workers.start(job)
         return Reply(f"Approved: {what}.", Intent.APPROVAL, job)
 
     def shown(self, job: str, commit: str) -> None:
         """The person was told that the job waits for the approval of this commit: their next word is about that one."""
-        self._shown[job] = commit
+        self._shown[job] = _Shown(commit, self.log.state.seq)
 
     async def _refuse(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
             asked = self._job().approval
-            return self._ask_first(
-                Proposal(Intent.REFUSAL, understood.text, job, asked.commit if asked else ""),
-                f"Refuse what job {job} waits for, which ends it",
-            )
+            commit = asked.commit if asked else ""
+            return self._ask_first(Proposal(Intent.REFUSAL, understood.text, job, commit))
         commit = understood.agreed.commit if understood.agreed else ""
         what = self._desk.refuse(job, self._services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
@@ -400,15 +435,14 @@ class Talk:
     async def _cancel(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.CANCEL, "", job), f"End job {job}")
+            return self._ask_first(Proposal(Intent.CANCEL, "", job))
         self._desk.cancel(job, self._services.by)
         return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
 
     async def _undo(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            what = f"Undo job {job}: remove its branches and close its open pull request"
-            return self._ask_first(Proposal(Intent.UNDO, "", job), what)
+            return self._ask_first(Proposal(Intent.UNDO, "", job))
         removed = await self._services.undo(job)
         text = "\n".join(f"removed {what}" for what in removed) or "There was nothing to remove."
         return Reply(text, Intent.UNDO, job)
@@ -425,7 +459,7 @@ class Talk:
             state = "is being worked on" if situation.busy else state_of(self._job())
             return Reply(f"Job {job} {state}.", Intent.RESUME, job)
         if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.RESUME, "", job), f"Go on with job {job}")
+            return self._ask_first(Proposal(Intent.RESUME, "", job))
         self._workers.start(job)
         return Reply(f"Job {job} goes on.", Intent.RESUME, job)
 

@@ -32,6 +32,7 @@ class Reading(BaseModel):
         "new job",
         "question",
         "steering",
+        "agreement",
         "approval",
         "refusal",
         "cancel",
@@ -78,7 +79,8 @@ class Conversant:
                 hint="Say it as a command (/help), or use a stronger model.",
             ) from error
         remember = tuple((NoteKind(note.kind), note.text) for note in reading.remember)
-        return Interpretation(Intent(reading.intent), reading.certain, reading.text, reading.reply, remember)
+        intent = Intent.CONFIRMATION if reading.intent == "agreement" else Intent(reading.intent)
+        return Interpretation(intent, reading.certain, reading.text, reading.reply, remember)
 
     async def answer(
         self,
