@@ -116,6 +116,30 @@ def test_what_only_states_something_to_keep_needs_no_model(text: str, kept: bool
     assert (understood is not None and "Kept" in understood.text) == kept
 
 
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        ("show me the diff pls", "diff"),
+        ("Show me the diff, please!", "diff"),
+        ("can you show the whole diff?", "diff"),
+        ("could i see the changes", "diff"),
+        ("can I see the changes?", "diff"),
+        ("zeig mir bitte den diff", "diff"),
+        ("zeig mir den Diff bitte", "diff"),
+        ("let me see the patch now", "diff"),
+        ("show the requirements", "plan"),
+        ("show me the diff between a and b", None),
+        ("show me the diff of calc.py", None),
+        ("Show the changes in the report of the tool", None),
+        ("show a diff in the output of the command", None),
+    ],
+)
+def test_a_page_is_shown_where_that_is_all_that_is_asked(said: str, command: str | None) -> None:
+    understood = recognise(said, Situation(job="j1"))
+    shown = understood.command if understood and understood.intent is Intent.COMMAND else None
+    assert shown == command
+
+
 SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green", "static checks"]), {"src/a.py": 40}.get)
 
 

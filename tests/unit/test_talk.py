@@ -8,6 +8,7 @@ from fakes.sample_events import BASE_COMMIT
 from fakes.talkers import ScriptedAnswerer, ScriptedInterpreter, Table
 from vulcan.application.converse.questions import LEFT_OUT
 from vulcan.application.ports import Interpretation
+from vulcan.domain.budget import Usage
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.events import (
     ApprovalGranted,
@@ -23,6 +24,7 @@ from vulcan.domain.events import (
     JobFinished,
     JobOutcome,
     JobRequested,
+    ModelReplied,
     RequirementsAnalyzed,
     RequirementsConfirmed,
     RequirementsEdited,
@@ -530,7 +532,7 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
         ("/plan", "no requirements yet"),
         ("/diff", "no change yet"),
         ("/notes", "Nothing is kept"),
-        ("/cost", "This conversation itself"),
+        ("/cost", "This conversation itself: 0 model calls, 0 tokens in, 0 out, $0.0000."),
         ("/budget cost=10 tokens=5", "are changed"),
         ("/pause", "Nobody works on"),
         ("thanks!", "welcome"),
@@ -539,6 +541,21 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
 async def test_commands_answer_in_words(said: str, words: str) -> None:
     at = await table()
     assert words in await at.hear(said)
+
+
+async def test_what_the_conversation_itself_cost_is_said_in_money() -> None:
+    at = await table(*LIST)
+    await at.hear("well")
+    at.talk.log.append(ModelReplied("k", "interpreter", "m", Usage(1, 100, 0, 20, 0.0125), "x"))
+    assert "2 model calls, 110 tokens in, 25 out, $0.0125" in await at.hear("/cost")
+
+
+@pytest.mark.parametrize("said", ["/diff", "show me the diff pls"])
+async def test_the_diff_by_command_and_in_words(said: str) -> None:
+    at = await table(GENERATED)
+    reply = await at.talk.hear(said, at.shown.append)
+    assert reply.form == "diff"
+    assert "+    return a + b" in reply.text
 
 
 async def test_leaving() -> None:

@@ -57,6 +57,39 @@ PRAISE = frozenset(["great", "nice", "perfect", "cool"])
 """Where something waits, these may be a yes."""
 
 BARE = frozenset(["help", "status", "cost", "diff", "jobs", "plan", "notes"])
+_POLITE = r"(?:please|pls|plz|now|again|bitte|s'il (?:te|vous) pla[iî]t|por favor)"
+_SHOW = re.compile(
+    rf"(?:{_POLITE} )*(?:(?:can|could|would|will) you )?(?:{_POLITE} )*"
+    r"(?:(?:can|may|could) i see|let(?: me| us|'s) see|(?:show|give|print|display)(?: me| us)?|i (?:want|would like) to see|"
+    r"zeig(?:e)?(?: mir| uns)?(?: mal)?|montre(?:-moi)?|affiche|mu[eé]strame|ense[nñ]a(?:me)?|mostra(?:mi)?|покажи)"
+    rf"(?: {_POLITE})*"
+    r"(?: the| your| my| its| this| that| whole| full| complete| den| die| das| le| la| les| el| los| il)*"
+    rf" ([\w ]+?)(?: {_POLITE})*\??"
+)
+LONGEST_WISH = 80
+"""Letters above which a message is more than a wish to be shown something."""
+
+SHOWN = {
+    "diff": "diff",
+    "patch": "diff",
+    "change": "diff",
+    "changes": "diff",
+    "diffs": "diff",
+    "änderung": "diff",
+    "änderungen": "diff",
+    "plan": "plan",
+    "requirements": "plan",
+    "criteria": "plan",
+    "list of requirements": "plan",
+    "notes": "notes",
+    "jobs": "jobs",
+    "commands": "help",
+    "status": "status",
+    "cost": "cost",
+    "costs": "cost",
+}
+"""What "show me ..." shows, where that is all that is said."""
+
 LEAVE = frozenset(["quit", "exit", "bye", "goodbye"])
 ASKING = frozenset(
     [
@@ -347,6 +380,7 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
     asks = situation.waiting_for is WaitingFor.CLARIFICATION
     readings = (
         (words in BARE, Understood(Intent.COMMAND, command=words)),
+        (bool(page := _wanted_page(words)), Understood(Intent.COMMAND, command=page)),
         (words in LEAVE, Understood(Intent.COMMAND, command="quit")),
         (words in GREETINGS, Understood(Intent.SMALL_TALK, HELLO)),
         (words in THANKS, Understood(Intent.SMALL_TALK, "You are welcome.")),
@@ -359,6 +393,12 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
         (only_notes(text), Understood(Intent.SMALL_TALK, "Kept; see /notes.")),
     )
     return next((understood for holds, understood in readings if holds), None)
+
+
+def _wanted_page(words: str) -> str:
+    """The command that shows what "show me the diff pls" asks for; empty where more than that is said."""
+    asked = _SHOW.fullmatch(words) if len(words) < LONGEST_WISH else None
+    return SHOWN.get(asked[1], "") if asked else ""
 
 
 def _answers(text: str, situation: Situation) -> bool:

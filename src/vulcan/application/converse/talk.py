@@ -35,6 +35,7 @@ from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
 from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
 from vulcan.application.secrets import without_secrets
+from vulcan.application.spending import usage_in_words
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
@@ -512,8 +513,7 @@ class Talk:
         return Reply(words[name](), Intent.COMMAND, self.job)
 
     async def _figures(self, name: str, show: Show) -> Reply:
-        own = self.log.state.usage
-        talk = f"This conversation itself: {own.calls} model calls, {own.tokens:,} tokens."
+        talk = f"This conversation itself: {usage_in_words(self.log.state.usage)}."
         if not self.job:
             return Reply(talk if name == "cost" else NO_JOB, Intent.COMMAND)
         reply = await self._question(Understood(Intent.QUESTION, name), show)
