@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,19 @@ from vulcan.apps.cli.chat.screen import LONG_DIFF, TerminalScreen
 from vulcan.apps.cli.chat.terminal import history_in
 from vulcan.apps.cli.status import activity_after, fitting, status_parts
 from vulcan.domain.errors import UserError
-from vulcan.domain.events import Event, JobFinished, JobOutcome, Stage, StageStarted
+from vulcan.domain.events import (
+    CodeGenerated,
+    Event,
+    JobFinished,
+    JobOutcome,
+    RequirementsAnalyzed,
+    Stage,
+    StageStarted,
+)
+from vulcan.domain.generation import CodeGeneration, CodeMetadata
 from vulcan.domain.job import Job
 from vulcan.domain.messages import Intent
+from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 
 FILES = ("calc.py", "docs/calc.md", "src/deep/calc_test.py", "src/other.py", "Makefile", "my file.txt")
 ESC = "\x1b"
@@ -260,6 +271,46 @@ def test_what_an_answer_said_is_not_said_again() -> None:
     assert out.getvalue() == "AC-1 is now: x\n1. x\nok?\n"
     screen.turn("j1", "Job j1: done. merged")
     assert out.getvalue().endswith("Job j1: done. merged\n")
+
+
+def seen(screen: TerminalScreen, *events: Event) -> Job:
+    job = Job()
+    for event in events:
+        job = job.apply(event, 1.0)
+        screen.event(stored(event), job)
+    return job
+
+
+def listed(*texts: str) -> Requirement:
+    return Requirement("x", tuple(AcceptanceCriterion(f"AC-{n}", text) for n, text in enumerate(texts, 1)))
+
+
+CODED = CodeGenerated(CodeGeneration(listed("adds"), (), CodeMetadata("b" * 40, "c" * 40, 1)))
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+def test_the_list_as_steering_has_made_it_is_shown(confirm: bool) -> None:
+    screen, out = shown()
+    first = (replace(requested("Go"), confirm=confirm), RequirementsAnalyzed(listed("adds", "takes sep")))
+    seen(screen, *first, CODED, RequirementsAnalyzed(listed("adds", "takes separator"), 1))
+    assert "  1. adds" in out.getvalue()
+    assert "as they are now (new or changed: 2):" in out.getvalue()
+    assert "│   2. takes separator  (AC-2, must hold)" in out.getvalue()
+    assert "│ no longer: takes sep\n" in out.getvalue()
+    seen(screen, *first, CODED, first[1])
+    assert "stay as they" in out.getvalue()
+
+
+def test_a_list_that_waits_for_the_persons_word_is_shown_once_and_by_what_asks_for_it() -> None:
+    screen, out = shown()
+    asked = replace(requested("Go"), confirm=True)
+    seen(
+        screen,
+        asked,
+        RequirementsAnalyzed(listed("adds")),
+        RequirementsAnalyzed(listed("adds", "subtracts"), 1),
+    )
+    assert out.getvalue() == ""
 
 
 def test_a_long_diff_is_cut_and_says_where_the_rest_is() -> None:

@@ -144,6 +144,18 @@ def numbered_list(requirement: Requirement) -> list[str]:
     return lines
 
 
+def list_after(before: Requirement, after: Requirement) -> list[str]:
+    """The list as steering has made it: its first line says what is other than before, what was dropped comes last."""
+    known = {item.text for item in items_of(before)}
+    changed = [str(number) for number, item in enumerate(items_of(after), 1) if item.text not in known]
+    texts = {item.text for item in items_of(after)}
+    dropped = [f"no longer: {item.text}" for item in items_of(before) if item.text not in texts]
+    if not changed and not dropped:
+        return ["The requirements are worked out again and stay as they were."]
+    other = f"new or changed: {', '.join(changed)}" if changed else "some are dropped"
+    return [f"The requirements as they are now ({other}):", *numbered_list(after), *dropped]
+
+
 def read_word(text: str) -> Amendment:
     """What a person's line says of the list; whatever is no edit, veto or agreement is for the analyst."""
     plain = text.strip()

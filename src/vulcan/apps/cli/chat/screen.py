@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from vulcan.application.amendments import HOW
+from vulcan.application.amendments import HOW, list_after
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.status import activity_after, line_of
 from vulcan.domain.events import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vulcan.application.converse.talk import Reply
     from vulcan.application.ports import StoredEvent
     from vulcan.domain.job import Job
+    from vulcan.domain.requirements import Requirement
 
 LONG_DIFF = 400
 """Lines of a diff that are shown."""
@@ -56,6 +57,7 @@ class TerminalScreen:
         self._console = console
         self._begun = self._answer = ""
         self._activity: dict[str, str] = {}
+        self._lists: dict[str, Requirement | None] = {}
 
     @property
     def begun(self) -> str:
@@ -87,6 +89,9 @@ class TerminalScreen:
         """Print the event's line, unless an answer or `turn` says the same."""
         self._activity[stored.job] = activity_after(stored, self._activity.get(stored.job, ""))
         words, style = line_of(stored)
+        before, self._lists[stored.job] = self._lists.get(stored.job), job.requirement
+        if isinstance(stored.event, RequirementsAnalyzed) and before is not None:
+            words = safe("\n".join(list_after(before, stored.event.requirement)))
         if words and not _told(stored.event, job):
             self._lines(Text(words, style=style), Text(BAR, style="dim"))
 
@@ -155,6 +160,6 @@ def _told(event: Event, job: Job) -> bool:
     """Whether an answer or `turn` says the same as the event's line."""
     if isinstance(event, JobRequested):
         return not event.notes
-    if isinstance(event, RequirementsAnalyzed):  # the numbered list follows
-        return job.request is not None and job.request.confirm
+    if isinstance(event, RequirementsAnalyzed):  # the numbered list follows, until work on it has begun
+        return job.request is not None and job.request.confirm and job.generation is None
     return isinstance(event, _TOLD)
