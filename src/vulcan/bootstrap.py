@@ -609,7 +609,7 @@ class Vulcan:
             root, commit = found.root, found.head
             self.repository(root).fetch(root, commit)
         project = self.project(root)
-        return Subject(log, state, project.repository, commit, lambda: project.reading(commit))
+        return Subject(log, state, project.repository, commit, lambda: project.reading(commit), self.kept)
 
     async def undo(self, job: str, by: str) -> tuple[str, ...]:
         """Remove what a job made."""

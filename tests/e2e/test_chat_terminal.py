@@ -147,7 +147,7 @@ def test_an_answer_streams_is_awaited_and_can_be_stopped(home: Path, project: Pa
         chat = ("chat", "--repo", str(project), "--model", "m", "--base-url", server.url)
         with Terminal(home, *chat, OPENAI_API_KEY="k") as terminal:
             terminal.until("›").say("/ask What is in calc.py?").until("It subtracts [calc.py:2].")
-            assert "It holds `add` [calc.py:1].\\x1b]0;owned" in terminal.screen
+            assert "It holds add [calc.py:1].\\x1b]0;owned" in terminal.screen
             terminal.say("Tell me something").until("thinking")
             terminal.press(f"typed ahead{ENTER}").until("› typed ahead")
             terminal.press(CTRL_C).until(lambda: terminal.line == "›")

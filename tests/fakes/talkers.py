@@ -165,7 +165,9 @@ class Table:
             yield MemoryWorkspace(dict(FILES))
 
         state = fold((stored.event, stored.at) for stored in log)
-        return Subject(log, state, Files(), BASE_COMMIT, workspace)
+        return Subject(
+            log, state, Files(), BASE_COMMIT, workspace, lambda digest: self.blobs.get(digest).decode()
+        )
 
     async def hear(self, text: str) -> str:
         return (await self.talk.hear(text, self.shown.append)).text

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -240,6 +241,49 @@ def test_an_answer_comes_line_by_line_and_what_has_begun_can_be_seen() -> None:
     screen.reply(Reply("all of it", Intent.QUESTION, shown=True))
     assert out.getvalue() == "It is fine [event 3]\nand[bold]\n"
     assert screen.begun == ""
+
+
+ESCAPES = re.compile(r"\x1b\[[\d;]*m")
+EXPLAINED = (
+    "It **subtracts** with `a < b`, not <div> [event 3, src/a.py:4]:\n\n"
+    "```python\ndef f(x):\n    return [<b>, 1]\n```\n\n- one\n- two [event 3]\n"
+)
+
+
+def laid_out(text: str, width: int = 60, **console: Any) -> str:
+    out = io.StringIO()
+    console = {"force_terminal": True, "color_system": "standard"} | console
+    screen = TerminalScreen(
+        Console(file=out, width=width, highlight=False, markup=False, emoji=False, **console)
+    )
+    screen.fragment(text)
+    return out.getvalue()
+
+
+def test_markdown_is_laid_out_and_nothing_of_it_is_hidden() -> None:
+    painted = laid_out(EXPLAINED)
+    assert "\x1b[2m[event 3, src/a.py:4]\x1b[0m:" in painted
+    assert "\x1b[1msubtracts\x1b[0m" in painted
+    assert "\x1b[94mdef\x1b[0m" in painted
+    lines = ESCAPES.sub("", painted).split("\n")
+    assert lines[0] == "It subtracts with a < b, not <div> [event 3, src/a.py:4]:"
+    assert [line.strip() for line in lines if line.strip()][1:] == [
+        "def f(x):",
+        "return [<b>, 1]",
+        "\u2022 one",
+        "\u2022 two [event 3]",
+    ]
+
+
+@pytest.mark.parametrize("console", [{"no_color": True}, {"force_terminal": False}])
+def test_without_colours_or_a_terminal_markdown_stays_as_it_was_written(console: dict[str, bool]) -> None:
+    assert ESCAPES.sub("", laid_out(EXPLAINED, 80, **console)) == EXPLAINED
+
+
+@given(st.text(), st.integers(min_value=4, max_value=50))
+def test_any_markdown_can_be_laid_out(text: str, width: int) -> None:
+    shown = ESCAPES.sub("", laid_out(f"{text}\n", width))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", shown)
 
 
 def test_lines_go_on_below_their_beginning() -> None:

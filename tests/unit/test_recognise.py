@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vulcan.application.converse.blocks import Block
 from vulcan.application.converse.citations import Sources, complaint
 from vulcan.application.converse.commands import COMMANDS, help_text
 from vulcan.application.converse.recognise import Situation, is_order, is_question, recognise
@@ -166,7 +167,7 @@ SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green", "static check
     ],
 )
 def test_lines_that_may_be_shown(line: str) -> None:
-    assert complaint(line, SOURCES) == ""
+    assert complaint(Block(line), SOURCES) == ""
 
 
 @pytest.mark.parametrize(
@@ -203,9 +204,9 @@ def test_lines_that_may_be_shown(line: str) -> None:
     ],
 )
 def test_lines_that_may_not_be_shown(line: str) -> None:
-    assert complaint(line, SOURCES)
+    assert complaint(Block(line), SOURCES)
 
 
 @given(st.text(max_size=120))
 def test_any_line_is_judged(line: str) -> None:
-    assert isinstance(complaint(line, SOURCES), str)
+    assert isinstance(complaint(Block(line), SOURCES), str)

@@ -432,6 +432,27 @@ async def test_only_lines_with_sources_that_exist_are_shown() -> None:
     assert "I feel it." in at.answerer.questions[1]  # type: ignore[union-attr]
 
 
+async def test_code_and_paragraphs_of_an_answer_are_kept() -> None:
+    answer = (
+        "It subtracts [calc.py:2]:\n\n```python\n    return a - b\n```\n\nNothing else does [calc.py:1-2]."
+    )
+    at = await table(GENERATED, readings=(read(Intent.QUESTION),), answers=(answer,))
+    assert await at.hear("explain add") == answer
+    assert "".join(at.shown) == f"{answer}\n"
+
+
+async def test_what_the_coder_said_at_work_can_answer_a_why() -> None:
+    at = await table(readings=(read(Intent.QUESTION),), answers=("It asked mypy [event 3].",))
+    words = at.blobs.put(b'{"text": "mypy is right: I keep\\n the annotation [event 99]", "tool_calls": []}')
+    silent = at.blobs.put(b'{"tool_calls": []}')
+    at.happens(
+        *(ModelReplied(f"k{n}", "coder", "m", Usage(1), kept) for n, kept in enumerate([silent, words]))
+    )
+    await at.hear("why did u do it this way?")
+    told = at.answerer.told[0]  # type: ignore[union-attr]
+    assert "coder: mypy is right: I keep the annotation (event 99) [event 3]" in told
+
+
 async def test_an_answer_that_has_no_source_at_all_becomes_not_in_the_log() -> None:
     at = await table(readings=(read(Intent.QUESTION),), answers=("It is so.", "It is so!"))
     assert "not in the log" in await at.hear("why is the sky blue")

@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from vulcan.application.amendments import HOW, list_after
+from vulcan.apps.cli.chat.markdown import SOURCE, THEME, CitedMarkdown, Tight
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.status import activity_after, line_of
 from vulcan.domain.events import (
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from vulcan.domain.job import Job
     from vulcan.domain.requirements import Requirement
 
+NARROW = 20
+"""Columns below which Markdown is not laid out."""
+
 LONG_DIFF = 400
 """Lines of a diff that are shown."""
 
@@ -38,7 +42,7 @@ _MARKS = (
     (r"`[^`\n]+`", "cyan"),
     (r"\*\*[^*\n]+\*\*", "bold"),
     (r"(?m)^#{1,4} .*$", "bold"),
-    (r"\[(?:events?|gates?) [^\]\n]+\]|\[[^\s\]]+:\d+(?:-\d+)?\]", "dim"),
+    (SOURCE, "dim"),
     (r"(?m)^/[a-z]+|(?<=[ :(])/[a-z]+\b", "cyan"),
 )
 
@@ -71,10 +75,10 @@ class TerminalScreen:
     # --------------------------------------------------------------------------------- as `Screen` has it
 
     def fragment(self, text: str) -> None:
-        """Print the lines that have become whole."""
-        *whole, self._begun = (self._begun + text).split("\n")
-        for line in whole:
-            self._prose(line)
+        """Print what has become whole: lines, or blocks of Markdown."""
+        whole, ended, self._begun = (self._begun + text).rpartition("\n")
+        if ended:
+            self._markdown(whole)
 
     def reply(self, reply: Reply) -> None:
         """Print the answer, unless its fragments were it."""
@@ -126,6 +130,17 @@ class TerminalScreen:
         """What has begun to come will not be more."""
         if self._begun:
             self.fragment("\n")
+
+    def _markdown(self, text: str) -> None:
+        """A model's Markdown; as it was written where nothing but plain letters can be shown, or are wanted."""
+        console = self._console
+        if not console.is_terminal or console.no_color or console.width < NARROW:
+            self._prose(text)
+            return
+        if text.startswith("\n"):
+            console.print()
+        with console.use_theme(THEME):
+            console.print(Tight(CitedMarkdown(safe(text))))
 
     def _prose(self, text: str) -> None:
         shown = Text(safe(text))
