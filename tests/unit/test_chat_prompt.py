@@ -145,16 +145,17 @@ def test_any_text_can_be_completed(text: str) -> None:
 
 
 class Pressed:
-    """Remembers what keys set off; takes messages while `ready`."""
+    """Remembers what keys set off."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.ready = True
         self.session: PromptSession[str] | None = None
 
-    def send(self, text: str) -> bool:
-        self.done.append(f"send {text}" if self.ready else "busy")
-        return self.ready
+    def send(self, text: str) -> None:
+        self.done.append(f"send {text}")
+
+    def stop(self) -> None:
+        self.done.append("stop")
 
     def interrupt(self) -> None:
         self.done.append("interrupt")
@@ -194,30 +195,11 @@ def press(keyboard: PipeInput, keys: str) -> list[str]:
         ("\x1b[200~one\r\ntwo\nthree\x1b[201~\r", ["send one\ntwo\nthree"]),
         ("wrong\x03right\r", ["send right"]),
         ("\x03\x03", ["interrupt", "interrupt"]),
+        ("\x1bx\x03", ["stop"]),
     ],
 )
 def test_keys(keyboard: PipeInput, keys: str, done: list[str]) -> None:
     assert press(keyboard, f"{keys}\x04") == done
-
-
-def test_what_is_not_taken_stays_in_the_input(keyboard: PipeInput) -> None:
-    pressed = Pressed()
-    pressed.ready = False
-    pressed.session = PromptSession(
-        key_bindings=bindings(pressed), multiline=True, input=keyboard, output=DummyOutput()
-    )
-
-    async def run() -> str:
-        assert pressed.session
-        keyboard.send_text("hello\r\x01\x04")  # Ctrl-A, Ctrl-D: deletes a letter, as in a shell
-        running = asyncio.create_task(pressed.session.prompt_async())
-        while pressed.session.default_buffer.text != "ello":  # noqa: ASYNC110 - keys have no event
-            await asyncio.sleep(0.01)
-        pressed.leave()
-        return await running
-
-    assert asyncio.run(run()) == "ello"
-    assert pressed.done == ["busy"]
 
 
 # ----------------------------------------------------------------------------------------------- screen
@@ -305,6 +287,14 @@ def test_anything_can_be_shown_at_any_width(text: str, width: int) -> None:
     screen.said(text)
     screen.event(stored(requested(text)), Job())
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", out.getvalue() + screen.begun)
+
+
+def test_lines_of_jobs_side_by_side_are_told_apart() -> None:
+    screen, out = shown()
+    for job in ("tp1", "tq2"):
+        screen.event(StoredEvent(job, 3, 0.0, StageStarted(Stage.GENERATE, 1)), Job(), job)
+    screen.event(stored(StageStarted(Stage.JUDGE, 1)), Job())
+    assert out.getvalue() == "│ tp1 ── generate\n│ tq2 ── generate\n│ ── judge\n"
 
 
 def test_what_an_answer_said_is_not_said_again() -> None:
@@ -396,14 +386,21 @@ def test_activity() -> None:
 
 
 def test_history_is_for_its_owners_eyes_and_may_be_impossible(tmp_path: Path) -> None:
-    path = tmp_path / "chat-history"
-    path.touch(0o644)
-    history = history_in(tmp_path)
+    here = Path("/project")
+    history = history_in(tmp_path, here)
+    (path,) = (tmp_path / "chat-histories").iterdir()
+    path.chmod(0o644)
     history.append_string("two\nlines")
+    assert list(history_in(tmp_path, here).load_history_strings()) == ["two\nlines"]
     assert path.stat().st_mode & 0o777 == 0o600
-    assert list(history_in(tmp_path).load_history_strings()) == ["two\nlines"]
     path.unlink()
     path.mkdir()
     history.append_string("three")  # it can't be written any more
-    assert list(history_in(tmp_path).load_history_strings()) == []
-    assert list(history_in(tmp_path / "none").load_history_strings()) == []
+    assert list(history_in(tmp_path, here).load_history_strings()) == []
+    assert list(history_in(tmp_path / "none", here).load_history_strings()) == []
+
+
+def test_each_repository_has_a_history_of_its_own(tmp_path: Path) -> None:
+    history_in(tmp_path, Path("/one")).append_string("merge it")
+    assert list(history_in(tmp_path, Path("/two")).load_history_strings()) == []
+    assert list(history_in(tmp_path, Path("/one")).load_history_strings()) == ["merge it"]

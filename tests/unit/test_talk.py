@@ -395,6 +395,40 @@ async def test_a_yes_that_fails_is_not_asked_for_for_ever() -> None:
     assert at.talk.log.state.proposal is None
 
 
+async def test_a_yes_that_was_typed_before_the_question_is_not_for_it() -> None:
+    at = Table()
+    typed = at.talk.waits()
+    await at.hear("Make add add")
+    assert "(yes/no)" in (await at.talk.hear("yes", at.shown.append, typed)).text
+    assert not at.jobs.jobs()
+    await at.talk.hear("yes", at.shown.append, at.talk.waits())
+    assert at.workers.started
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (LIST, "ok"),
+        ((MERGE,), "approve"),
+        ((MERGE,), "/approve"),
+        ((StageFailed(Stage.ANALYZE, "no answer"),), "continue"),
+        ((RequirementsAnalyzed(REQUIREMENT), ClarificationRequested(("Which format?",))), "semver, too"),
+    ],
+)
+async def test_a_word_that_was_typed_before_the_job_asked_is_asked_about(
+    events: tuple[Event, ...], said: str
+) -> None:
+    at = await table()
+    typed = at.talk.waits()
+    at.happens(*events)
+    at.talk.shown(at.talk.job, "c" * 40)
+    assert "(yes/no)" in (await at.talk.hear(said, at.shown.append, typed)).text
+    assert at.in_job()[-1] == events[-1]
+    assert not at.workers.started
+    await at.hear("yes")
+    assert at.workers.started
+
+
 async def test_going_on_in_other_words_needs_no_question_where_the_words_say_so() -> None:
     at = await table(StageFailed(Stage.ANALYZE, "no answer"), readings=(read(Intent.RESUME),))
     await at.hear("alright, please go on with it")

@@ -111,6 +111,19 @@ class Services:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waited for the person's word at some moment."""
+
+    job: str
+    waiting_for: WaitingFor | None
+    commit: str
+    proposal: Proposal | None
+
+
+UNSEEN = frozenset([Intent.CONFIRMATION, Intent.APPROVAL, Intent.REFUSAL, Intent.RESUME])
+"""Words for what waits, which may be meant for something else where something else waited when they were typed."""
+
 Handler = Callable[[Understood, Show], Awaitable[Reply]]
 
 
@@ -189,14 +202,22 @@ class Talk:
             return False
         return all(m.intent is Intent.COMMAND for m in self.log.state.messages if m.seq > told.seq)
 
+    def waits(self) -> Waits:
+        """What waits for the person's word now."""
+        now = self.situation()
+        approval = self._job().approval if self.job else None
+        return Waits(now.job, now.waiting_for, approval.commit if approval else "", now.proposal)
+
     def unanswered(self) -> str:
         """The person's last message, if a kill came before its answer."""
         messages = self.log.state.messages
         return messages[-1].text if messages and messages[-1].speaker is Speaker.PERSON else ""
 
-    async def hear(self, message: str, show: Show) -> Reply:
+    async def hear(self, message: str, show: Show, typed: Waits | None = None) -> Reply:
         """Do what a message wants and answer it; parts of a long answer go to `show` as they come.
 
+        `typed` is what waited when the message was typed, where that was before the answer to the one before it: a yes
+        is not for what has been asked since.
         What can't be done is said in the answer, never raised.
         """
         if len(message) > MAX_INSTRUCTION:
@@ -204,13 +225,15 @@ class Talk:
             return Reply(text, Intent.UNCLEAR, self.job)
         told, message = message, without_secrets(message)
         self.log.refresh()
-        situation = self.situation()
+        situation, unseen = self.situation(), typed is not None and typed != self.waits()
+        situation = replace(situation, overtaken=situation.overtaken or unseen)
         since = self.log.state.updated_at if self.unanswered() == message else None
         understood = None
         try:
             understood = recognise(message, situation)
             self._record(message, understood.intent if understood else Intent.UNCLEAR)
             understood = understood or await self._interpret(message)
+            understood = _asked_since(understood) if unseen else understood
             done = since is not None and understood.intent in DOUBLING and self._acted(since)
             reply = (
                 self._done_already() if done else await self._handlers[understood.intent](understood, show)
@@ -549,6 +572,15 @@ class Talk:
         job, state = self._need_job(), self._job()
         self._desk.raise_budget(job, limits_of(state.budget, text), self._services.by)
         return f"The limits of job {job} are changed. Go on with: /resume"
+
+
+def _asked_since(understood: Understood) -> Understood:
+    """The reading of a message that was typed before what waits now was asked: nothing of it is sure."""
+    if understood.agreed or understood.intent in UNSEEN:
+        return replace(understood, exact=False, agreed=None)
+    if understood.intent is Intent.ANSWER:
+        return Understood(Intent.STEERING, understood.text, exact=False)
+    return understood
 
 
 def _borne_out(kind: NoteKind, text: str, message: str) -> NoteKind:

@@ -37,6 +37,9 @@ LONG_DIFF = 400
 """Lines of a diff that are shown."""
 
 BAR = "│ "
+COLOURS = ("cyan", "magenta", "blue", "yellow")
+"""Of jobs that run side by side."""
+
 MARK = "›"  # noqa: RUF001 - no greater-than sign is meant
 _MARKS = (
     (r"`[^`\n]+`", "cyan"),
@@ -89,7 +92,7 @@ class TerminalScreen:
         elif reply.text and not reply.shown:
             self._prose(reply.text)
 
-    def event(self, stored: StoredEvent, job: Job) -> None:
+    def event(self, stored: StoredEvent, job: Job, label: str = "") -> None:
         """Print the event's line, unless an answer or `turn` says the same."""
         self._activity[stored.job] = activity_after(stored, self._activity.get(stored.job, ""))
         words, style = line_of(stored)
@@ -97,7 +100,14 @@ class TerminalScreen:
         if isinstance(stored.event, RequirementsAnalyzed) and before is not None:
             words = safe("\n".join(list_after(before, stored.event.requirement)))
         if words and not _told(stored.event, job):
-            self._lines(Text(words, style=style), Text(BAR, style="dim"))
+            self._lines(Text(words, style=style), self._bar(label))
+
+    def _bar(self, label: str) -> Text:
+        """What stands before a job's lines: a bar, and its name in its own colour where others run beside it."""
+        if not label:
+            return Text(BAR, style="dim")
+        place = list(self._activity).index(label) if label in self._activity else 0
+        return Text.assemble((BAR, "dim"), (f"{label} ", COLOURS[place % len(COLOURS)]))
 
     def turn(self, job: str, text: str) -> None:
         """Print what can be done now, unless the answer just said it; its first line stands out."""
