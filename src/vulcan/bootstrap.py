@@ -587,6 +587,7 @@ class Vulcan:
             order=order,
             subject=lambda job: self.subject(job, repository),
             undo=lambda job: self.undo(job, by),
+            tests=lambda job: self.run_tests(job, repository),
             interpreter=conversant,
             answerer=conversant,
             budget=settings.budget,
@@ -610,6 +611,24 @@ class Vulcan:
             self.repository(root).fetch(root, commit)
         project = self.project(root)
         return Subject(log, state, project.repository, commit, lambda: project.reading(commit), self.kept)
+
+    async def run_tests(self, job: str, repository: Path) -> str:
+        """Run the project's tests on a job's newest commit, or on the commit that is checked out; says how it went."""
+        from vulcan.application.suite_page import run_tests
+
+        state = self.desk.log(job).job if job else None
+        if state is not None and state.request is not None:
+            root, base = Path(state.request.repository), state.request.base_commit
+            commit, of = state.newest_commit, f"job {job}'s newest commit"
+        else:
+            found = self.source().inspect(repository)
+            root, base, commit = found.root, found.head, found.head
+            unseen = f", without what is not committed ({found.dirty} files)" if found.dirty else ""
+            of = f"{found.branch or 'what is checked out'}{unseen}"
+        if commit == base:
+            self.repository(root).fetch(root, commit)
+        said = await run_tests(self.project(root).services, job, commit, base)
+        return f"{of} ({commit[:10]}): {said}"
 
     async def undo(self, job: str, by: str) -> tuple[str, ...]:
         """Remove what a job made."""

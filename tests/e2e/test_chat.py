@@ -148,3 +148,18 @@ def test_without_a_model_there_are_commands_and_a_clear_word(home: Path, project
         assert "/new INSTRUCTION" in chat.say("/help")["text"]
         assert "no model is configured" in chat.say("/new Make add add")["text"]
         assert chat.leave() == 0
+
+
+def test_the_projects_tests_are_run_where_somebody_asks_for_it(home: Path, project: Path) -> None:
+    (project / "calc.py").write_text("not committed\n")
+    with Chat(home, project) as chat:
+        first = chat.say("run the tests pls")["text"]
+        assert "main, without what is not committed (1 files)" in first
+        assert "1 passed in " in first
+        assert "Vulcan sees 1 of 1 tests." in first
+        (project / "calc.py").write_text("def add(a, b):\n    return 7\n")
+        git(project, "commit", "-qam", "Break it")
+        broken = chat.say("/test")["text"]
+        assert "1 failed in" in broken
+        assert "- tests/test_calc.py::" in broken
+        assert chat.leave() == 0

@@ -132,6 +132,7 @@ class Table:
         self.desk = Desk(self.jobs, self.blobs, StillClock())
         self.workers = NotedWorkers()
         self.undone: list[str] = []
+        self.tested: list[str] = []
         self.shown: list[str] = []
         self.interpreter, self.answerer = interpreter, answerer
         self.store.append("c1", 0, [ConversationStarted("/project", "ada")])
@@ -146,6 +147,7 @@ class Table:
             order=lambda text: Order(text, Path("/project"), "m", Budget(), ReviewPolicy(), by="ada"),
             subject=self._subject,
             undo=self._undo,
+            tests=self._tests,
             interpreter=self.interpreter,
             answerer=self.answerer,
             budget=Budget(calls=50),
@@ -156,6 +158,10 @@ class Table:
     async def _undo(self, job: str) -> tuple[str, ...]:
         self.undone.append(job)
         return ("branch vulcan/x",)
+
+    async def _tests(self, job: str) -> str:
+        self.tested.append(job)
+        return "3 passed"
 
     def _subject(self, job: str) -> Subject:
         log = self.jobs.read(job) if job else []

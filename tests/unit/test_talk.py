@@ -613,6 +613,15 @@ async def test_the_diff_by_command_and_in_words(said: str) -> None:
     assert "+    return a + b" in reply.text
 
 
+async def test_the_projects_tests_are_run_on_the_job_under_way_or_on_what_is_checked_out() -> None:
+    at = await table(readings=(read(Intent.COMMAND, text="test"),))
+    assert await at.hear("run the tests") == "3 passed"
+    at.happens(JobFinished(JobOutcome.DONE, ""))
+    assert await at.hear("kannste mal testen") == "3 passed"
+    assert at.tested == [at.talk.job, ""]
+    assert "".join(at.shown) == "The project's tests are being run ...\n" * 2
+
+
 async def test_leaving() -> None:
     at = await table()
     assert (await at.talk.hear("bye", at.shown.append)).leave == "quit"

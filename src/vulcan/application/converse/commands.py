@@ -36,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cost", "", "what the job and this conversation cost"),
     Command("plan", "", "the requirements as a numbered list"),
     Command("diff", "", "the job's change"),
+    Command("test", "", "run the project's tests: on the job's change, else on what is checked out"),
     Command("jobs", "", "the jobs of this conversation"),
     Command("job", "ID", "talk about another job"),
     Command("budget", "LIMIT=NUMBER ...", "raise limits: cost, tokens, calls, seconds, rounds"),

@@ -66,6 +66,14 @@ _SHOW = re.compile(
     r"(?: the| your| my| its| this| that| whole| full| complete| den| die| das| le| la| les| el| los| il)*"
     rf" ([\w ]+?)(?: {_POLITE})*\??"
 )
+_RUN_TESTS = re.compile(
+    rf"(?:{_POLITE} )*(?:(?:can|could|would|will) you )?(?:{_POLITE} )*(?:run|rerun|execute|start)"
+    r"(?: all| of| the| my| our| its| this| project's| project| unit| whole| full| entire)*"
+    rf" (?:tests?|test ?suite|suite|pytest)(?: {_POLITE})*\??"
+    r"|(?:lass|lasse) (?:mal )?(?:die |alle )?tests (?:mal )?laufen|(?:führe|führ) (?:mal )?(?:die |alle )?tests aus"
+    r"|starte (?:die |alle )?tests|(?:lance|exécute) les tests|ejecuta (?:los|las) (?:tests|pruebas)|esegui i test"
+    r"|запусти(?:те)? тесты|运行测试|跑测试|跑一下测试|テストを実行して(?:ください)?|테스트 실행해줘?"
+)
 LONGEST_WISH = 80
 """Letters above which a message is more than a wish to be shown something."""
 
@@ -396,8 +404,12 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
 
 
 def _wanted_page(words: str) -> str:
-    """The command that shows what "show me the diff pls" asks for; empty where more than that is said."""
-    asked = _SHOW.fullmatch(words) if len(words) < LONGEST_WISH else None
+    """The command for "show me the diff pls" or "run the tests"; empty where more than that is said."""
+    if len(words) > LONGEST_WISH:
+        return ""
+    if _RUN_TESTS.fullmatch(words):
+        return "test"
+    asked = _SHOW.fullmatch(words)
     return SHOWN.get(asked[1], "") if asked else ""
 
 

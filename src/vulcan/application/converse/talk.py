@@ -96,6 +96,8 @@ class Services:
         order: an order for an instruction, by the settings.
         subject: what a question is about: a job's log and files, or the repository's for an empty id.
         undo: removes what a job made.
+        tests: runs the project's tests on a job's newest commit, for an empty id on what is checked out, and says how
+            it went.
         interpreter, answerer: None where no model is configured.
     """
 
@@ -105,6 +107,7 @@ class Services:
     order: Callable[[str], Order]
     subject: Callable[[str], Subject]
     undo: Callable[[str], Awaitable[tuple[str, ...]]]
+    tests: Callable[[str], Awaitable[str]]
     interpreter: Interpreter | None
     answerer: Answerer | None
     budget: Budget
@@ -308,6 +311,8 @@ class Talk:
         self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(remember)))
         if read.intent is Intent.CONFIRMATION:
             return agreement(message, self.situation(), certain=read.certain)
+        if read.intent is Intent.COMMAND:
+            return Understood(Intent.COMMAND, command=read.text)
         if read.intent is Intent.REFUSAL:
             return refusal(read.text or message, self.situation())
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
@@ -519,6 +524,8 @@ class Talk:
             return Reply("", Intent.COMMAND, self.job, leave=name)
         if name in {"status", "cost"}:
             return await self._figures(name, show)
+        if name == "test":
+            return await self._test(show)
         if name == "diff":
             return self._diff()
         words: dict[str, Callable[[], str]] = {
@@ -543,6 +550,11 @@ class Talk:
         return (
             replace(reply, text=f"{reply.text}\n{talk}", intent=Intent.COMMAND) if name == "cost" else reply
         )
+
+    async def _test(self, show: Show) -> Reply:
+        job = self.job if self.situation().under_way else ""
+        show("The project's tests are being run ...\n")
+        return Reply(await self._services.tests(job), Intent.COMMAND, self.job)
 
     def _diff(self) -> Reply:
         subject = self._services.subject(self._need_job())

@@ -17,7 +17,8 @@ class Interpretation:
 
     Attributes:
         certain: whether the model sees no other reading.
-        text: the message made whole, where it leans on what was said before; else empty.
+        text: the message made whole, where it leans on what was said before; the command's name for a command; else
+            empty.
         reply: what Vulcan answers to small talk, or asks back.
         remember: what is to be kept as data.
     """

@@ -39,6 +39,7 @@ class Reading(BaseModel):
         "undo",
         "pause",
         "resume",
+        "run tests",
         "small talk",
         "unclear",
     ]
@@ -79,6 +80,8 @@ class Conversant:
                 hint="Say it as a command (/help), or use a stronger model.",
             ) from error
         remember = tuple((NoteKind(note.kind), note.text) for note in reading.remember)
+        if reading.intent == "run tests":
+            return Interpretation(Intent.COMMAND, reading.certain, "test", remember=remember)
         intent = Intent.CONFIRMATION if reading.intent == "agreement" else Intent(reading.intent)
         return Interpretation(intent, reading.certain, reading.text, reading.reply, remember)
 
