@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from vulcan.application.prompts import PromptPage, PromptSource
     from vulcan.application.setup.finding import Engineering, Finder
     from vulcan.application.stats import Stats
+    from vulcan.domain.events import JobRequested
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
     from vulcan.infrastructure.agents.conversing import Conversant
@@ -588,6 +589,8 @@ class Vulcan:
             subject=lambda job: self.subject(job, repository),
             undo=lambda job: self.undo(job, by),
             tests=lambda job: self.run_tests(job, repository),
+            pull=self.pull,
+            pulled=self.pulled,
             interpreter=conversant,
             answerer=conversant,
             budget=settings.budget,
@@ -630,12 +633,40 @@ class Vulcan:
         said = await run_tests(self.project(root).services, job, commit, base)
         return f"{of} ({commit[:10]}): {said}"
 
-    async def undo(self, job: str, by: str) -> tuple[str, ...]:
-        """Remove what a job made."""
+    async def pull(self, job: str) -> str:
+        """Fast-forward the branch that a job was merged into, where the person has it checked out; says what became of it."""
+        request = self._request_of(job)
+        project, branch = self.project(Path(request.repository)), request.base_branch
+        target = await project.forge.branches.head(branch)
+        if not target:
+            raise UserError(f"the forge has no branch {branch}")
+        try:
+            old = project.source.advance(project.root, branch, target)
+        except UserError as error:
+            by_hand = f"By hand: git pull {project.repository.git_dir} {branch}"
+            raise UserError(error.message, hint=f"{error.hint} {by_hand}".strip()) from error
+        if not old:
+            return f"Your {branch} has it already."
+        changed = project.repository.changes(old, target)
+        return f"Your {branch} is brought forward from {old[:10]} to {target[:10]}: {len(changed)} files changed."
+
+    def pulled(self, job: str) -> bool:
+        """Whether what a job merged is in what is checked out in its repository."""
+        root, deployment = Path(self._request_of(job).repository), self.desk.log(job).job.deployment
+        merge, head = deployment.merge_commit if deployment else "", self.source().inspect(root).head
+        repository = self.repository(root)
+        repository.fetch(root, head)
+        return bool(merge) and repository.is_ancestor(merge, head)
+
+    def _request_of(self, job: str) -> JobRequested:
         request = self.desk.log(job).job.request
         if request is None:
             raise UserError(f"job {job} holds no request")
-        project = self.project(Path(request.repository))
+        return request
+
+    async def undo(self, job: str, by: str) -> tuple[str, ...]:
+        """Remove what a job made."""
+        project = self.project(Path(self._request_of(job).repository))
         return await self.desk.undo(job, by, project.source, project.forge, project.directories)
 
     @staticmethod

@@ -36,9 +36,21 @@ def test_a_job_goes_its_whole_way_in_a_conversation_and_questions_leave_no_trace
         assert diff["form"] == "diff"
         assert "+    return a + b" in diff["text"]
         assert "Approved" in chat.say("merge it")["text"]
-        chat.turn("proven and merged")
-        assert "(yes/no)" in chat.say("undo")["text"]
-        assert "removed branch" in chat.say("yes")["text"]
+        assert "pull: bring it into your main" in chat.turn("proven and merged")["text"]
+        assert "merged is not in your branch yet" in chat.say("/new Make sub subtract")["text"]
+        (project / "calc.py").write_text("mine\n")
+        assert "not committed" in chat.say("pull")["text"]
+        git(project, "checkout", "-q", "calc.py")
+        assert "Your main is brought forward" in chat.say("pull")["text"]
+        assert "return a + b" in git(project, "show", "main:calc.py")
+        assert git(project, "status", "--porcelain") == ""
+        assert chat.say("pull")["text"].startswith("Your main has it already.")
+        assert chat.say("no")["text"] == "Left as it is."
+        assert "Its merge stays" in chat.say("undo")["text"]
+        undone = chat.say("yes")["text"]
+        assert "removed branch" in undone
+        assert "Its merge stays" in undone
+        assert "(your branch has it, too)" in undone
         assert chat.leave() == 0
     assert git(project, "for-each-ref", "refs/heads/vulcan") == ""
     assert json.loads(cli("jobs", "--json"))["state"] == "done"

@@ -133,6 +133,7 @@ class Table:
         self.workers = NotedWorkers()
         self.undone: list[str] = []
         self.tested: list[str] = []
+        self.pulled: list[str] = []
         self.shown: list[str] = []
         self.interpreter, self.answerer = interpreter, answerer
         self.store.append("c1", 0, [ConversationStarted("/project", "ada")])
@@ -148,6 +149,8 @@ class Table:
             subject=self._subject,
             undo=self._undo,
             tests=self._tests,
+            pull=self._pull,
+            pulled=lambda job: job in self.pulled,
             interpreter=self.interpreter,
             answerer=self.answerer,
             budget=Budget(calls=50),
@@ -158,6 +161,10 @@ class Table:
     async def _undo(self, job: str) -> tuple[str, ...]:
         self.undone.append(job)
         return ("branch vulcan/x",)
+
+    async def _pull(self, job: str) -> str:
+        self.pulled.append(job)
+        return "brought forward"
 
     async def _tests(self, job: str) -> str:
         self.tested.append(job)

@@ -14,6 +14,7 @@ from vulcan.domain.events import (
     ApprovalGranted,
     ApprovalRefused,
     ApprovalRequested,
+    BranchPushed,
     ClarificationAnswered,
     ClarificationRequested,
     CodeGenerated,
@@ -24,6 +25,7 @@ from vulcan.domain.events import (
     JobFinished,
     JobOutcome,
     JobRequested,
+    Merged,
     ModelReplied,
     RequirementsAnalyzed,
     RequirementsConfirmed,
@@ -433,6 +435,54 @@ async def test_going_on_in_other_words_needs_no_question_where_the_words_say_so(
     at = await table(StageFailed(Stage.ANALYZE, "no answer"), readings=(read(Intent.RESUME),))
     await at.hear("alright, please go on with it")
     assert at.workers.started == [at.talk.job]
+
+
+# --------------------------------------------------------------------------------------------- what was merged
+
+MERGED = (
+    BranchPushed("vulcan/x", "c" * 40),
+    Merged(1, "f" * 40),
+    JobFinished(JobOutcome.DONE, "proven and merged as ffffffffff"),
+)
+
+
+@pytest.mark.parametrize("said", ["pull", "/pull", "git pull"])
+async def test_what_was_merged_is_brought_into_the_persons_branch(said: str) -> None:
+    at = await table(*MERGED)
+    assert await at.hear(said) == "brought forward"
+    assert at.pulled == [at.talk.job]
+
+
+async def test_nothing_merged_is_nothing_to_pull() -> None:
+    at = await table(JobFinished(JobOutcome.DONE, ""))
+    assert "nothing was merged" in await at.hear("pull")
+
+
+async def test_a_job_that_would_start_without_what_was_merged_is_asked_about() -> None:
+    at = await table(*MERGED)
+    first = at.talk.job
+    said = await at.hear("/new Make sub subtract")
+    assert f"What job {first} merged is not in your branch yet" in said
+    assert not at.workers.started
+    await at.hear("pull")
+    assert at.pulled == [first]
+    await at.hear("yes")
+    assert len(at.workers.started) == 1
+    at = await table(*MERGED)
+    at.pulled.append(at.talk.job)
+    assert "is started" in await at.hear("/new Make sub subtract")
+
+
+async def test_undoing_says_that_the_merge_stays() -> None:
+    at = await table(*MERGED)
+    said = await at.hear("undo")
+    assert "Its merge stays: ffffffffff is on main of the forge. To take that back: git revert -m 1" in said
+    said = await at.hear("yes")
+    assert said.startswith("removed branch vulcan/x\nIts merge stays: ffffffffff")
+    assert said.endswith("(your branch does not have it)")
+    at = await table(JobFinished(JobOutcome.DONE, ""))
+    await at.hear("undo")
+    assert "merge stays" not in await at.hear("yes")
 
 
 # ------------------------------------------------------------------------------------------------ questions

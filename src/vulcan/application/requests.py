@@ -285,6 +285,17 @@ class Desk:
             raise UserError(f"the job {complaint}", hint="See what it waits for with: vulcan show")
 
 
+def what_stays(job: Job) -> str:
+    """What undoing a job does not take back: its merge; empty where there is none."""
+    merge = job.deployment.merge_commit if job.deployment else ""
+    if not merge or job.request is None:
+        return ""
+    return (
+        f"Its merge stays: {merge[:10]} is on {job.request.base_branch} of the forge. "
+        f"To take that back: git revert -m 1 {merge[:10]}"
+    )
+
+
 async def _remove(job: Job, source: SourceRepository, forge: Forge) -> tuple[str, ...]:
     deployment, removed = job.deployment, []
     if deployment is None or not deployment.branch or job.request is None:

@@ -32,6 +32,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("resume", "", "go on with the job", Intent.RESUME),
     Command("cancel", "", "end the job", Intent.CANCEL),
     Command("undo", "", "remove the branches and the open pull request that the job made", Intent.UNDO),
+    Command("pull", "", "bring what was merged into your branch, where it is clean and behind; nothing else"),
     Command("status", "", "where the job stands"),
     Command("cost", "", "what the job and this conversation cost"),
     Command("plan", "", "the requirements as a numbered list"),

@@ -56,6 +56,7 @@ THANKS = frozenset(["thanks", "thank you", "thx", "great thanks", "danke", "merc
 PRAISE = frozenset(["great", "nice", "perfect", "cool"])
 """Where something waits, these may be a yes."""
 
+PULL = frozenset(["pull", "pull it", "git pull", "pull please", "please pull", "pull now", "pull the merge"])
 BARE = frozenset(["help", "status", "cost", "diff", "jobs", "plan", "notes"])
 _POLITE = r"(?:please|pls|plz|now|again|bitte|s'il (?:te|vous) pla[iî]t|por favor)"
 _SHOW = re.compile(
@@ -388,6 +389,7 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
     asks = situation.waiting_for is WaitingFor.CLARIFICATION
     readings = (
         (words in BARE, Understood(Intent.COMMAND, command=words)),
+        (bool(situation.job) and words in PULL, Understood(Intent.COMMAND, command="pull")),
         (bool(page := _wanted_page(words)), Understood(Intent.COMMAND, command=page)),
         (words in LEAVE, Understood(Intent.COMMAND, command="quit")),
         (words in GREETINGS, Understood(Intent.SMALL_TALK, HELLO)),

@@ -33,7 +33,7 @@ from vulcan.application.converse.recognise import (
 )
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
-from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order
+from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order, what_stays
 from vulcan.application.secrets import without_secrets
 from vulcan.application.spending import usage_in_words
 from vulcan.domain.budget import Budget
@@ -61,6 +61,9 @@ STOPPED = "(stopped)"
 DOUBLING = frozenset([Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
 WORDS = (SteeringGiven, ClarificationAnswered, RequirementsEdited, RequirementsQuestioned)
 """What a message to a job becomes, which a second time would be a second word."""
+
+MAX_MERGED = 10
+"""Jobs back from the newest that are looked at for what was merged."""
 
 NO_SECRETS = "(What looks like a secret in your message is left out; it was not kept and nobody was told.)"
 OF_ONE_JOB = frozenset([Intent.COMMAND, Intent.NEW_JOB, Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
@@ -98,6 +101,8 @@ class Services:
         undo: removes what a job made.
         tests: runs the project's tests on a job's newest commit, for an empty id on what is checked out, and says how
             it went.
+        pull: brings what a job merged into the person's branch and says what became of that.
+        pulled: whether what a job merged is in what the person has checked out.
         interpreter, answerer: None where no model is configured.
     """
 
@@ -108,6 +113,8 @@ class Services:
     subject: Callable[[str], Subject]
     undo: Callable[[str], Awaitable[tuple[str, ...]]]
     tests: Callable[[str], Awaitable[str]]
+    pull: Callable[[str], Awaitable[str]]
+    pulled: Callable[[str], bool]
     interpreter: Interpreter | None
     answerer: Answerer | None
     budget: Budget
@@ -366,13 +373,30 @@ class Talk:
 
     async def _new_job(self, understood: Understood, _show: Show) -> Reply:
         text = understood.text.strip()
-        if not understood.exact and not understood.agreed:
-            beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
-            return self._ask_first(Proposal(Intent.NEW_JOB, text), beside)
+        beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
+        lacking = "" if understood.agreed else self._lacking()
+        if not understood.agreed and (lacking or not understood.exact):
+            return self._ask_first(Proposal(Intent.NEW_JOB, text), beside + lacking)
         job = self._adopted(text) or self._request(text)
         self.choose(job)
         self._workers.start(job)
         return Reply(f"Job {job} is started: {text}", Intent.NEW_JOB, job)
+
+    def _merged(self) -> list[str]:
+        """Jobs of this conversation that were merged, newest first, as far back as anybody builds on them."""
+        jobs = reversed(self.log.state.jobs[-MAX_MERGED:])
+        states = {job: self._desk.log(job).job for job in jobs}
+        return [job for job, state in states.items() if state.deployment and state.deployment.merge_commit]
+
+    def _lacking(self) -> str:
+        """What a new job would start without: what was merged here, and is not in what is checked out."""
+        merged = self._merged()
+        if not merged or self._services.pulled(merged[0]):
+            return ""
+        return (
+            f"What job {merged[0]} merged is not in your branch yet, and a new job starts from that: say pull first, "
+            "or yes to start without it. "
+        )
 
     def _request(self, text: str) -> str:
         order = self._services.order(text)
@@ -471,10 +495,15 @@ class Talk:
     async def _undo(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.UNDO, "", job))
+            stays = what_stays(self._job())
+            return self._ask_first(Proposal(Intent.UNDO, "", job), f"{stays}\n" if stays else "")
         removed = await self._services.undo(job)
-        text = "\n".join(f"removed {what}" for what in removed) or "There was nothing to remove."
-        return Reply(text, Intent.UNDO, job)
+        lines = [f"removed {what}" for what in removed] or ["There was nothing to remove."]
+        if stays := what_stays(self._job()):
+            lines.append(
+                f"{stays} ({'your branch has it, too' if self._services.pulled(job) else 'your branch does not have it'})"
+            )
+        return Reply("\n".join(lines), Intent.UNDO, job)
 
     async def _pause(self, _understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
@@ -524,6 +553,8 @@ class Talk:
             return Reply("", Intent.COMMAND, self.job, leave=name)
         if name in {"status", "cost"}:
             return await self._figures(name, show)
+        if name == "pull":
+            return await self._pull()
         if name == "test":
             return await self._test(show)
         if name == "diff":
@@ -550,6 +581,12 @@ class Talk:
         return (
             replace(reply, text=f"{reply.text}\n{talk}", intent=Intent.COMMAND) if name == "cost" else reply
         )
+
+    async def _pull(self) -> Reply:
+        merged = self._merged()
+        if not merged:
+            raise UserError("nothing was merged in this conversation yet", hint="See the jobs with: /jobs")
+        return Reply(await self._services.pull(merged[0]), Intent.COMMAND, self.job)
 
     async def _test(self, show: Show) -> Reply:
         job = self.job if self.situation().under_way else ""

@@ -226,6 +226,8 @@ def undo(job: str, *, as_json: bool) -> None:
 
     That is its branches, its pull request and its working directories.
     """
+    from vulcan.application.requests import what_stays
+
     vulcan = open_vulcan()
     found = vulcan.desk.find(job)
     removed = asyncio.run(vulcan.undo(found, person()))
@@ -235,3 +237,5 @@ def undo(job: str, *, as_json: bool) -> None:
     for what in removed:
         click.echo(f"removed {what}")
     click.echo(f"job {found} is undone" if removed else f"job {found} had made nothing that is still there")
+    if stays := what_stays(vulcan.desk.log(found).job):
+        click.echo(stays)

@@ -127,6 +127,11 @@ class Session:
 def _ended(job: str, state: Job) -> str:
     assert state.outcome is not None  # noqa: S101 - it has ended
     lines = [f"Job {job}: {state.outcome.value}. {state.reason}".strip(), state.next_steps]
+    if state.request is not None and state.deployment is not None and state.deployment.merge_commit:
+        branch = state.request.base_branch
+        lines.append(
+            f"The merge is on {branch} of the forge. pull: bring it into your {branch}, if it is not there yet"
+        )
     return "\n".join(line for line in lines if line)
 
 
