@@ -576,14 +576,26 @@ class Vulcan:
 
         settings = self.settings
         conversant = LazyConversant(self) if settings.model.name else None
+        workers = self.workers(options)
+        model = settings.model.name
+
+        def choose_model(name: str) -> str:
+            nonlocal model
+            if name:
+                from vulcan.infrastructure.llm.registry import check_model
+
+                check_model(name, self._model_access())
+                workers.use_model(name)
+                model = name
+            return model
 
         def order(instruction: str) -> Order:
-            chosen = (settings.model.name, settings.budget, settings.review)
+            chosen = (model, settings.budget, settings.review)
             return Order(instruction, repository, *chosen, by=by, ask=ask, blind=blind)
 
         services = TalkServices(
             desk=self.desk,
-            workers=self.workers(options),
+            workers=workers,
             source=self.source(),
             order=order,
             subject=lambda job: self.subject(job, repository),
@@ -591,6 +603,7 @@ class Vulcan:
             tests=lambda job: self.run_tests(job, repository),
             pull=self.pull,
             pulled=self.pulled,
+            model=choose_model,
             interpreter=conversant,
             answerer=conversant,
             budget=settings.budget,

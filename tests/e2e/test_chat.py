@@ -142,6 +142,20 @@ def test_pausing_and_going_on(home: Path, project: Path) -> None:
         assert chat.leave() == 0
 
 
+def test_another_model_is_chosen_for_the_jobs_that_come(
+    home: Path, project: Path, recording: Recording
+) -> None:
+    silent = project.parent / "silent.jsonl"
+    silent.write_text("")
+    with Chat(home, project, "--model", f"recorded:{silent}") as chat:
+        assert "there is no recording" in chat.say("/model recorded:/nowhere")["text"]
+        other = recording(GOOD_JOB)
+        assert other in chat.say(f"/model {other}")["text"]
+        chat.say("/new Make add add")
+        chat.turn("waits for your word")
+        assert chat.leave() == 4
+
+
 def test_a_worker_that_can_not_even_start_is_told_about(
     home: Path, project: Path, recording: Callable[[Sequence[str]], str]
 ) -> None:

@@ -151,6 +151,7 @@ class Table:
             tests=self._tests,
             pull=self._pull,
             pulled=lambda job: job in self.pulled,
+            model=lambda name: name or "m",
             interpreter=self.interpreter,
             answerer=self.answerer,
             budget=Budget(calls=50),

@@ -635,6 +635,8 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
         ("/ok", "does not wait for a word"),
         ("/jobs", "in prepare"),
         ("/plan", "no requirements yet"),
+        ("/model", "done with m."),
+        ("/model other", "done with other."),
         ("/diff", "no change yet"),
         ("/notes", "Nothing is kept"),
         ("/cost", "This conversation itself: 0 model calls, 0 tokens in, 0 out, $0.0000."),

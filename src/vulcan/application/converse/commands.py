@@ -41,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("jobs", "", "the jobs of this conversation"),
     Command("job", "ID", "talk about another job"),
     Command("budget", "LIMIT=NUMBER ...", "raise limits: cost, tokens, calls, seconds, rounds"),
+    Command("model", "[NAME]", "have work that starts from here done with another model; alone: which one"),
     Command("notes", "", "what is kept of this conversation"),
     Command("remember", "TEXT", "keep a rule; it holds for every job of this conversation"),
     Command("forget", "N", "drop note N"),

@@ -103,6 +103,7 @@ class Services:
             it went.
         pull: brings what a job merged into the person's branch and says what became of that.
         pulled: whether what a job merged is in what the person has checked out.
+        model: chooses the model of work that starts from now on, where a name is given; returns its name.
         interpreter, answerer: None where no model is configured.
     """
 
@@ -115,6 +116,7 @@ class Services:
     tests: Callable[[str], Awaitable[str]]
     pull: Callable[[str], Awaitable[str]]
     pulled: Callable[[str], bool]
+    model: Callable[[str], str]
     interpreter: Interpreter | None
     answerer: Answerer | None
     budget: Budget
@@ -570,6 +572,7 @@ class Talk:
             "forget": lambda: self._forget(text),
             "job": lambda: self._choose(text),
             "budget": lambda: self._budget(text),
+            "model": lambda: self._model(text),
         }
         return Reply(words[name](), Intent.COMMAND, self.job)
 
@@ -616,6 +619,16 @@ class Talk:
         job = self._desk.find(text)
         self.choose(job)
         return f"Job {job}: {state_of(self._job())}"
+
+    def _model(self, text: str) -> str:
+        name = self._services.model(text)
+        if not text:
+            return (
+                f"New jobs are done with {name}."
+                if name
+                else "No model is configured. Choose one: /model NAME"
+            )
+        return f"Jobs that start or go on from here are done with {name}. What is under way keeps its model, as does this chat."
 
     def _budget(self, text: str) -> str:
         job, state = self._need_job(), self._job()
