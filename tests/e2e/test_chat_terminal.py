@@ -109,14 +109,20 @@ def test_several_lines_and_completion(home: Path, project: Path) -> None:
         terminal.press("/hel").until("this list").press(TAB)
         terminal.until(lambda: terminal.line == "› /help").press(ENTER).until("start a job")
         terminal.press("Fix @tes").until("tests/test_calc.py").press(TAB)
-        terminal.until(lambda: terminal.line == "› Fix tests/test_calc.py").press(ALT_ENTER)
+        terminal.until(lambda: terminal.line == "› Fix @tests/test_calc.py").press(ALT_ENTER)
         terminal.press("and ").paste("two\nlines\\").press(ENTER).press("and calc.p").press(TAB)
         terminal.until(lambda: terminal.line == "  and calc.py")
         terminal.press(ENTER).until("Start a job with this instruction").until("yes/no ›")
-        assert "› Fix tests/test_calc.py\n  and two\n  lines\n  and calc.py\n" in terminal.screen
+        assert "› Fix @tests/test_calc.py\n  and two\n  lines\n  and calc.py\n" in terminal.screen
         terminal.say("no").until("Left as it is.").press(UP + UP)
         terminal.until(lambda: terminal.line == "  and calc.py").press(CTRL_C)
-        terminal.until(lambda: terminal.line == "›").press(CTRL_D)
+        terminal.until(lambda: terminal.line == "›").press("Fix what ")
+        terminal.paste("\n".join(f"log line {number}" for number in range(500))).until("[pasted 1: 500 lines")
+        terminal.press(f" says{ENTER}").until("Start a job with this instruction: Fix what").until(
+            "log line 0"
+        )
+        assert "log line 499" not in terminal.all
+        terminal.say("no").until("Left as it is.").press(CTRL_D)
         assert terminal.end() == 0
 
 

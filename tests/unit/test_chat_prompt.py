@@ -24,8 +24,10 @@ from fakes.sample_events import called, replied, requested
 from vulcan.application.converse.commands import COMMANDS
 from vulcan.application.converse.talk import Reply
 from vulcan.application.ports import StoredEvent
+from vulcan.application.requests import MAX_INSTRUCTION
 from vulcan.apps.cli.chat.completion import ChatCompleter, offers_itself
 from vulcan.apps.cli.chat.keys import bindings
+from vulcan.apps.cli.chat.pasting import Pasted
 from vulcan.apps.cli.chat.screen import LONG_DIFF, TerminalScreen
 from vulcan.apps.cli.chat.terminal import history_in
 from vulcan.apps.cli.status import activity_after, fitting, status_parts
@@ -78,12 +80,12 @@ def offered(before: str, using: ChatCompleter | None = None) -> list[str]:
         ("/veto 2 ", []),
         ("Fix cal", ["Fix calc.py", "Fix docs/calc.md", "Fix src/deep/calc_test.py"]),
         ("Fix ca", []),
-        ("Fix @ca", ["Fix calc.py", "Fix docs/calc.md", "Fix src/deep/calc_test.py"]),
-        ("@eep", ["src/deep/calc_test.py"]),
+        ("Fix @ca", ["Fix @calc.py", "Fix @docs/calc.md", "Fix @src/deep/calc_test.py"]),
+        ("@eep", ["@src/deep/calc_test.py"]),
         ("see src/", ["see src/deep/calc_test.py", "see src/other.py"]),
         ("in `make", ["in `Makefile"]),
-        ("/new Fix @oth", ["/new Fix src/other.py"]),
-        ("@my", ["my file.txt"]),
+        ("/new Fix @oth", ["/new Fix @src/other.py"]),
+        ("@my", ['@"my file.txt"']),
         ("Fix it ", []),
         ("", []),
     ],
@@ -101,7 +103,7 @@ def test_every_command_is_offered_with_what_it_is_for() -> None:
 
 def test_names_that_a_terminal_would_obey_are_not_offered() -> None:
     odd = completer((f"bad{ESC}]0;x\x07.py", "bad\u202e.py", "bad\n.py", "bad\udcff.py", "bad.py"))
-    assert offered("@bad", odd) == ["bad.py"]
+    assert offered("@bad", odd) == ["@bad.py"]
 
 
 def test_files_are_read_once_and_only_when_they_are_wanted() -> None:
@@ -114,7 +116,7 @@ def test_files_are_read_once_and_only_when_they_are_wanted() -> None:
     reader = ChatCompleter(read, list, list)
     offered("/ne", reader)
     assert reads == []
-    assert offered("@oth", reader) == offered("@oth", reader) == ["src/other.py"]
+    assert offered("@oth", reader) == offered("@oth", reader) == ["@src/other.py"]
     assert reads == [1]
 
 
@@ -153,6 +155,9 @@ class Pressed:
 
     def send(self, text: str) -> None:
         self.done.append(f"send {text}")
+
+    def pasted(self, text: str) -> str:
+        return text.replace("\r\n", "\n")
 
     def stop(self) -> None:
         self.done.append("stop")
@@ -200,6 +205,39 @@ def press(keyboard: PipeInput, keys: str) -> list[str]:
 )
 def test_keys(keyboard: PipeInput, keys: str, done: list[str]) -> None:
     assert press(keyboard, f"{keys}\x04") == done
+
+
+# ---------------------------------------------------------------------------------------------- pasting
+
+
+def test_short_text_is_pasted_as_it_is() -> None:
+    pasted = Pasted()
+    assert pasted.put("one\r\ntwo\n") == "one\ntwo\n"
+    assert pasted.whole("say one\ntwo") == ("say one\ntwo", 0)
+
+
+def test_long_text_is_one_line_in_the_input_and_whole_in_the_message() -> None:
+    pasted = Pasted()
+    log = "\n".join(f"line {number} ```" for number in range(30))
+    first, second = pasted.put(log), pasted.put("x" * 2_001)
+    assert first == "[pasted 1: 30 lines, 349 characters]"
+    assert second == "[pasted 2: 1 lines, 2,001 characters]"
+    message, left_out = pasted.whole(f"why does {first} come with {second}?")
+    assert left_out == 0
+    assert f"why does \n````\n{log}\n````\n come with \n```\n{'x' * 2_001}\n```\n?" == message
+    assert pasted.whole(first) == (log, 0), "alone it is the message itself"
+    assert pasted.whole("[pasted 7: 1 lines, 9 characters]") == ("[pasted 7: 1 lines, 9 characters]", 0)
+
+
+@given(st.lists(st.integers(1_999, 60_000), min_size=1, max_size=4), st.text(max_size=300))
+def test_what_there_is_no_room_for_is_left_out_of_the_middle(sizes: list[int], said: str) -> None:
+    pasted = Pasted()
+    texts = [f"<{'x' * size}>" for size in sizes]
+    message, left_out = pasted.whole(" ".join([said, *map(pasted.put, texts)]))
+    assert len(message) <= MAX_INSTRUCTION
+    assert (left_out > 0) == ("left out ..." in message)
+    assert message.count("<x") >= len(sizes)
+    assert message.count("x>") >= len(sizes)
 
 
 # ----------------------------------------------------------------------------------------------- screen

@@ -525,6 +525,27 @@ async def test_code_and_paragraphs_of_an_answer_are_kept() -> None:
     assert "".join(at.shown) == f"{answer}\n"
 
 
+@pytest.mark.parametrize(
+    "said", ["explain @calc.py.", 'explain @"calc.py", @calc.py and @nowhere.py', "explain (@calc.py)"]
+)
+async def test_a_file_that_is_named_with_an_at_sign_is_told_with_its_lines(said: str) -> None:
+    at = Table(ScriptedInterpreter(read(Intent.QUESTION)), ScriptedAnswerer("It subtracts [calc.py:2]."))
+    await at.hear(said)
+    told = at.answerer.told[0]  # type: ignore[union-attr]
+    assert (
+        told.count(
+            "attached calc.py, here with the numbers of its lines:\n1 def add(a, b):\n2     return a - b"
+        )
+        == 1
+    )
+
+
+async def test_an_address_attaches_nothing() -> None:
+    at = Table(ScriptedInterpreter(read(Intent.QUESTION)), ScriptedAnswerer("No [calc.py:2]."))
+    await at.hear("who is ada@calc.py")
+    assert "attached" not in at.answerer.told[0]  # type: ignore[union-attr]
+
+
 async def test_what_the_coder_said_at_work_can_answer_a_why() -> None:
     at = await table(readings=(read(Intent.QUESTION),), answers=("It asked mypy [event 3].",))
     words = at.blobs.put(b'{"text": "mypy is right: I keep\\n the annotation [event 99]", "tool_calls": []}')
@@ -672,6 +693,18 @@ async def test_the_projects_tests_are_run_on_the_job_under_way_or_on_what_is_che
     assert await at.hear("kannste mal testen") == "3 passed"
     assert at.tested == [at.talk.job, ""]
     assert "".join(at.shown) == "The project's tests are being run ...\n" * 2
+
+
+async def test_long_words_are_said_back_by_their_beginning() -> None:
+    at = Table()
+    instruction = "Fix what the log says:\n" + "\n".join(f"line {number}" for number in range(100))
+    said = await at.hear(instruction)
+    assert said.startswith("Start a job with this instruction: Fix what the log says:\nline 0\n")
+    assert said.endswith("[89 lines more] (yes/no)")
+    assert "[89 lines more]" in await at.hear("yes")
+    request = at.in_job()[0]
+    assert isinstance(request, JobRequested)
+    assert request.instruction == instruction
 
 
 async def test_leaving() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ Show = Callable[[str], None]
 MAX_LOG = 30_000
 MAX_DIFF = 12_000
 MAX_WORDS = 12_000
+MAX_ATTACHED = 30_000
+_ATTACHED = re.compile(r"""(?<![\w@])@(?:"([^"\n]+)"|([^\s,;!?()"'`]+))""")
 LEFT_OUT = "(Left out: what has no source, or one that does not exist.)"
 
 
@@ -127,6 +130,33 @@ class CheckedBlocks:
             self.refused.append((block.text, why))
         else:
             self.say(block.text, apart=block.apart)
+
+
+def attached(message: str, subject: Subject) -> str:
+    """Files that a message names as `@path`, with their lines' numbers; empty where it names none."""
+    parts, room = [], MAX_ATTACHED
+    for path, text in _files_named(message, subject).items():
+        if room <= 0:
+            break
+        lines = "\n".join(f"{number} {line}" for number, line in enumerate(text.splitlines(), 1))
+        parts.append(f"The person attached {path}, here with the numbers of its lines:\n{lines[:room]}")
+        room -= len(lines)
+    return "\n\n".join(parts)
+
+
+def _files_named(message: str, subject: Subject) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for quoted, plain in _ATTACHED.findall(message):
+        for path in (quoted or plain, plain.rstrip(".:")):
+            text = _text_of(subject, path)
+            if text is not None:
+                found[path] = text
+    return found
+
+
+def _text_of(subject: Subject, path: str) -> str | None:
+    content = subject.history.content(subject.commit, path) if subject.commit and path else None
+    return None if content is None or b"\0" in content else content.decode(errors="replace")
 
 
 def sources_of(subject: Subject) -> Sources:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 
 from vulcan.application.amendments import Amendment, Word, read_word
 from vulcan.application.answer import answer
-from vulcan.application.converse.asking import question_of
+from vulcan.application.converse.asking import question_of, quoted
 from vulcan.application.converse.commands import help_text
 from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
 from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
-from vulcan.application.converse.questions import Show, Subject, from_log, from_model
+from vulcan.application.converse.questions import Show, Subject, attached, from_log, from_model
 from vulcan.application.converse.recognise import (
     Situation,
     Understood,
@@ -382,7 +382,7 @@ class Talk:
         job = self._adopted(text) or self._request(text)
         self.choose(job)
         self._workers.start(job)
-        return Reply(f"Job {job} is started: {text}", Intent.NEW_JOB, job)
+        return Reply(f"Job {job} is started: {quoted(text)}", Intent.NEW_JOB, job)
 
     def _merged(self) -> list[str]:
         """Jobs of this conversation that were merged, newest first, as far back as anybody builds on them."""
@@ -532,7 +532,8 @@ class Talk:
         answerer = self._services.answerer
         if answerer is None:
             return Reply(self._offline(understood.text, subject, NO_MODEL), Intent.QUESTION, self.job)
-        context = context_of(self.log.state, None)
+        named = attached(self.log.state.messages[-1].text, subject)
+        context = "\n\n".join(filter(None, [context_of(self.log.state, None), named]))
         key = f"chat/{self.log.state.seq}/answer"
         try:
             text = await from_model(understood.text, context, subject, answerer, key, self._calls(), show)

@@ -8,6 +8,7 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 
 
 class Actions(Protocol):
@@ -15,6 +16,9 @@ class Actions(Protocol):
 
     def send(self, text: str) -> None:
         """Take a message."""
+
+    def pasted(self, text: str) -> str:
+        """What goes into the input for pasted text."""
 
     def stop(self) -> None:
         """Esc: stop the answer that is being given, if any."""
@@ -50,6 +54,10 @@ def bindings(actions: Actions) -> KeyBindings:
             event.current_buffer.reset()
         else:
             actions.interrupt()
+
+    @keys.add(Keys.BracketedPaste)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text(actions.pasted(event.data))
 
     @keys.add("escape", filter=Condition(_typing))
     def _(_event: KeyPressEvent) -> None:

@@ -22,6 +22,7 @@ from prompt_toolkit.styles import Style
 from vulcan.application.converse.talk import Waits
 from vulcan.apps.cli.chat.completion import offers_itself
 from vulcan.apps.cli.chat.keys import bindings
+from vulcan.apps.cli.chat.pasting import Pasted
 from vulcan.apps.cli.chat.screen import MARK, TerminalScreen
 from vulcan.apps.cli.chat.session import Session
 from vulcan.apps.cli.safe import one_line
@@ -76,6 +77,7 @@ class ChatPrompt:
         self._answering: asyncio.Task[None] | None = None
         self._asked_at = self._interrupted_at = float("-inf")
         self._failure: BaseException | None = None
+        self._pasted = Pasted()
         self._queue: list[tuple[str, Waits]] = []
         self.left = ""
         self._prompt: PromptSession[str] = PromptSession(
@@ -106,7 +108,9 @@ class ChatPrompt:
         try:
             with _ends(self._hang_up):
                 await self._prompt.prompt_async(
-                    default=default, pre_run=self._put_away_if_left, set_exception_handler=False
+                    default=self._pasted.put(default),
+                    pre_run=self._put_away_if_left,
+                    set_exception_handler=False,
                 )
         except (EOFError, OSError) as error:  # the terminal is gone
             if isinstance(error, OSError) and error.errno != errno.EIO:
@@ -133,6 +137,10 @@ class ChatPrompt:
         self._asked_at = time.monotonic()
         self._answering = asyncio.create_task(self._say(text, typed))
         self._answering.add_done_callback(self._answered)
+
+    def pasted(self, text: str) -> str:
+        """Short text as it is; long text as one line, whose place it takes when the message is sent."""
+        return self._pasted.put(text)
 
     def stop(self) -> None:
         """Stop the answer; what waited for its end goes back into the input, as nobody knows if it still holds."""
@@ -166,8 +174,11 @@ class ChatPrompt:
 
     async def _say(self, text: str, typed: Waits | None) -> None:
         self._screen.said(text)
+        message, left_out = self._pasted.whole(text)
+        if left_out:
+            self._screen.note(f"A message has no room for {left_out:,} characters in the middle of it.")
         try:
-            reply = await self._session.say(text, typed)
+            reply = await self._session.say(message, typed)
         except asyncio.CancelledError:
             if self.left:
                 raise

@@ -80,12 +80,19 @@ def _recall(session: Session, screen: TerminalScreen) -> None:
     shown = messages[:-1] if session.talk.unanswered() else messages
     for message in shown[-SHOWN:]:
         if message.speaker is Speaker.PERSON:
-            screen.said(message.text, dim=True)
+            screen.said(_head(message.text), dim=True)
         elif message.text:
-            screen.note("\n".join(message.text.split("\n")[:SHOWN]))
+            screen.note(_head(message.text))
     for job in session.talk.log.state.jobs:
         if session.talk.workers.busy(job):
             screen.note(f"\nJob {job} is being worked on.")
+
+
+def _head(text: str) -> str:
+    """The first lines, and how many more there are."""
+    lines = text.split("\n")
+    more = len(lines) - SHOWN
+    return "\n".join([*lines[:SHOWN], *([f"... and {more} lines more"] if more > 0 else [])])
 
 
 def _say_no_more() -> None:
