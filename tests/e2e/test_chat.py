@@ -81,7 +81,7 @@ def test_a_killed_chat_is_resumed_and_its_job_went_on(home: Path, project: Path,
         with Chat(home, project, *options, "--resume") as chat:
             chat.turn("waits for approval")
             assert chat.say("/jobs")["text"].startswith(f"* {job}")
-            chat.say("approve")
+            chat.say("ja, mach das")
             chat.turn("proven and merged")
             assert chat.leave() == 0
     assert len(cli("jobs").splitlines()) == 1

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from vulcan.application.converse.blocks import Block
 from vulcan.application.converse.citations import Sources, complaint
 from vulcan.application.converse.commands import COMMANDS, help_text
-from vulcan.application.converse.recognise import Situation, is_order, is_question, recognise
+from vulcan.application.converse.recognise import (
+    FINAL,
+    Situation,
+    agreement,
+    is_order,
+    is_question,
+    recognise,
+    refusal,
+)
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import WaitingFor
 from vulcan.domain.messages import Intent, Proposal
@@ -43,6 +51,15 @@ def test_prose_never_sets_off_what_costs_or_can_not_be_taken_back(text: str, sit
         return
     understood = recognise(text, situation)
     assert understood is None or understood.intent not in IRREVERSIBLE
+
+
+@given(st.text(max_size=80), situations, st.booleans())
+def test_a_yes_or_no_that_a_model_sees_has_a_reading_in_any_situation(
+    text: str, situation: Situation, certain: bool
+) -> None:
+    agreed = agreement(text, situation, certain=certain)
+    assert agreed.intent not in FINAL or not agreed.exact, "what can't be taken back is asked about"
+    assert refusal(text, situation).intent in {Intent.SMALL_TALK, Intent.UNCLEAR, Intent.REFUSAL}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +109,8 @@ def test_what_a_command_takes_may_begin_on_the_next_line() -> None:
         ("Can you add a flag?", False, True),
         ("what does this do", False, True),
         ("The list is slow", False, False),
+        ("wait, actually keep it as an alias", True, False),
+        ("wait", False, False),
         ("Make it faster?", False, True),
     ],
 )

@@ -172,6 +172,12 @@ async def test_a_sentence_about_the_list_goes_to_the_analyst_only_if_the_model_i
     assert at.in_job()[-1] == RequirementsQuestioned("It must take floats", "ada")
 
 
+async def test_a_wish_in_plain_words_for_the_list_goes_to_the_analyst_without_a_question() -> None:
+    at = await table(*LIST, readings=(read(Intent.STEERING),))
+    await at.hear("wait, actually keep add as an alias")
+    assert at.in_job()[-1] == RequirementsQuestioned("wait, actually keep add as an alias", "ada")
+
+
 async def test_an_item_that_is_not_there_is_said_and_changes_nothing() -> None:
     at = await table(*LIST)
     assert "there is no item 7" in await at.hear("7: nothing")

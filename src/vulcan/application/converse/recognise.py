@@ -127,6 +127,11 @@ ASKING = frozenset(
         "would",
     ]
 )
+FILLERS = frozenset(
+    ["please", "now", "then", "and", "also", "wait", "actually", "oh", "ok", "btw", "but", "so", "pls"]
+)
+"""Words that may stand before an order."""
+
 VERBS = frozenset(
     [
         "add",
@@ -362,7 +367,8 @@ def agreement(message: str, situation: Situation, *, certain: bool) -> Understoo
         WaitingFor.BUDGET: Understood(Intent.UNCLEAR, MORE_BUDGET),
         WaitingFor.CLARIFICATION: Understood(Intent.ANSWER, message),
     }
-    return readings[waits] if waits is not None else Understood(Intent.SMALL_TALK, NOTHING_WAITS)
+    nothing = Understood(Intent.SMALL_TALK, NOTHING_WAITS)
+    return readings.get(waits, nothing) if waits is not None else nothing
 
 
 def refusal(text: str, situation: Situation) -> Understood:
@@ -446,7 +452,7 @@ def says_go_on(text: str) -> bool:
 def is_order(text: str) -> bool:
     """Whether a message begins as an order to change something does ("Add ...", "Please fix ...")."""
     words = re.findall(r"[a-z']+", text.strip().lower())
-    while words and words[0] in {"please", "now", "then", "and", "also"}:
+    while words and words[0] in FILLERS:
         words = words[1:]
     to_vulcan = len(words) > 1 and words[1] in {"me", "us", "you", "your", "asking", "talking"}
     return bool(words) and words[0] in VERBS and not to_vulcan and not text.rstrip().endswith("?")
