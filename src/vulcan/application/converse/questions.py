@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vulcan.application.answer import NOT_IN_LOG, answer, common_topic, told, words_at_work
 from vulcan.application.converse.blocks import Block, BlockReader
 from vulcan.application.converse.citations import Sources, complaint
-from vulcan.application.converse.recognise import asks_why
+from vulcan.application.converse.words import asks_why
 from vulcan.application.diffs import added_lines
 from vulcan.application.overview import overview
 from vulcan.application.ports import Answerer, CallJournal, History, StoredEvent, Workspace

@@ -19,18 +19,8 @@ from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
 from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
 from vulcan.application.converse.questions import Show, Subject, attached, from_log, from_model
-from vulcan.application.converse.recognise import (
-    Situation,
-    Understood,
-    agreement,
-    is_order,
-    is_question,
-    is_request,
-    is_wish,
-    recognise,
-    refusal,
-    says_go_on,
-)
+from vulcan.application.converse.recognise import Situation, Understood, agreement, recognise, refusal
+from vulcan.application.converse.words import is_order, is_question, is_request, is_wish, says_go_on
 from vulcan.application.joblog import JobLog
 from vulcan.application.ports import Answerer, Interpreter, SourceRepository, Workers
 from vulcan.application.requests import MAX_INSTRUCTION, Desk, Order, what_stays
@@ -244,7 +234,7 @@ class Talk:
         try:
             understood = recognise(message, situation)
             self._record(message, understood.intent if understood else Intent.UNCLEAR)
-            understood = understood or await self._interpret(message)
+            understood = understood or await self._interpret(message, situation)
             understood = _asked_since(understood) if unseen else understood
             done = since is not None and understood.intent in DOUBLING and self._acted(since)
             reply = (
@@ -305,48 +295,37 @@ class Talk:
         if event := compacted(self.log.state):
             self.log.append(event)
 
-    async def _interpret(self, message: str) -> Understood:
+    async def _interpret(self, message: str, situation: Situation) -> Understood:
+        """What a model takes the message to want; `situation` is that in which it was said."""
         interpreter = self._services.interpreter
         if interpreter is None:
-            return self._without_model(message, NO_MODEL)
+            return self._without_model(message, NO_MODEL, situation)
         context = context_of(self.log.state, self._job() if self.job else None)
         key = f"chat/{self.log.state.seq}"
         try:
             read = await interpreter.interpret(key, context, message, self._calls())
         except ModelUnavailable as error:
-            return self._without_model(message, f"{error.message}\n{error.hint}".strip())
+            return self._without_model(message, f"{error.message}\n{error.hint}".strip(), situation)
         source = self.log.state.messages[-1].seq
-        remember = tuple((_borne_out(kind, text, message), text) for kind, text in read.remember)
+        remember = tuple((_kind_of(kind, text, message), text) for kind, text in read.remember)
         self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(remember)))
         if read.intent is Intent.CONFIRMATION:
-            return agreement(message, self.situation(), certain=read.certain)
+            return agreement(message, situation, certain=read.certain)
         if read.intent is Intent.COMMAND:
             return Understood(Intent.COMMAND, command=read.text)
         if read.intent is Intent.REFUSAL:
-            return refusal(read.text or message, self.situation())
+            return refusal(read.text or message, situation)
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
         return Understood(
-            read.intent, text, exact=read.certain and self._borne_out(read.intent, text, message)
+            read.intent, text, exact=read.certain and _borne_out(read.intent, text, message, situation)
         )
 
-    def _borne_out(self, intent: Intent, text: str, message: str) -> bool:
-        """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
-        situation = self.situation()
-        if intent is Intent.NEW_JOB:
-            ordered = is_order(message) or is_request(message)
-            return text == message and ordered and not situation.under_way
-        if intent is Intent.STEERING and situation.waiting_for in SENT_BACK_TO_WORK:
-            return text == message and is_wish(message)
-        if intent is Intent.RESUME:
-            return says_go_on(message)
-        return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
-
-    def _without_model(self, message: str, otherwise: str) -> Understood:
+    def _without_model(self, message: str, otherwise: str, situation: Situation) -> Understood:
         """What can be said of a message by its form alone; whatever that sets off is asked about first."""
         if is_question(message) and self.job:
             return Understood(Intent.QUESTION, message)
         if is_order(message):
-            intent = Intent.STEERING if self.situation().under_way else Intent.NEW_JOB
+            intent = Intent.STEERING if situation.under_way else Intent.NEW_JOB
             return Understood(intent, message, exact=False)
         return Understood(Intent.UNCLEAR, otherwise)
 
@@ -646,7 +625,19 @@ def _asked_since(understood: Understood) -> Understood:
     return understood
 
 
-def _borne_out(kind: NoteKind, text: str, message: str) -> NoteKind:
+def _borne_out(intent: Intent, text: str, message: str, situation: Situation) -> bool:
+    """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
+    if intent is Intent.NEW_JOB:
+        ordered = is_order(message) or is_request(message)
+        return text == message and ordered and not situation.under_way
+    if intent is Intent.STEERING and situation.waiting_for in SENT_BACK_TO_WORK:
+        return text == message and is_wish(message)
+    if intent is Intent.RESUME:
+        return says_go_on(message)
+    return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
+
+
+def _kind_of(kind: NoteKind, text: str, message: str) -> NoteKind:
     """A rule holds for later jobs, so it must be in the person's own words: a model may have it from a file."""
     own = " ".join(re.findall(r"\w+", text.lower())) in " ".join(re.findall(r"\w+", message.lower()))
     return kind if own or kind is not NoteKind.RULE else NoteKind.FACT
