@@ -6,8 +6,9 @@ import re
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.markdown import Markdown, MarkdownElement, Paragraph
+from rich.markdown import CodeBlock, Markdown, MarkdownElement, Paragraph
 from rich.segment import Segment
+from rich.syntax import Syntax
 from rich.theme import Theme
 
 SOURCE = r"\[(?:events?|gates?) [^\]\n]+\]|\[[^\s\]]+:\d+(?:-\d+)?(?:, [^\]\n]+)?\]"
@@ -28,16 +29,33 @@ class _CitedParagraph(Paragraph):
         yield from super().__rich_console__(console, options)
 
 
+class _Code(CodeBlock):
+    """Code without the blank lines that Rich puts around it."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = str(self.text).rstrip()
+        yield Syntax(
+            code,
+            self.lexer_name,
+            theme="ansi_dark",
+            background_color="default",
+            word_wrap=True,
+            padding=(0, 2),
+        )
+
+
 class CitedMarkdown(Markdown):
     """Markdown in which HTML is text like any other: Rich would leave it out."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
         "paragraph_open": _CitedParagraph,
+        "fence": _Code,
+        "code_block": _Code,
     }
 
     def __init__(self, text: str) -> None:
-        super().__init__(_without_html(text), code_theme="ansi_dark", hyperlinks=False)
+        super().__init__(_without_html(text), hyperlinks=False)
 
 
 class Tight:
