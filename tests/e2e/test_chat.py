@@ -36,9 +36,21 @@ def test_a_job_goes_its_whole_way_in_a_conversation_and_questions_leave_no_trace
         assert diff["form"] == "diff"
         assert "+    return a + b" in diff["text"]
         assert "Approved" in chat.say("merge it")["text"]
-        chat.turn("proven and merged")
-        assert "(yes/no)" in chat.say("undo")["text"]
-        assert "removed branch" in chat.say("yes")["text"]
+        assert "pull: bring it into your main" in chat.turn("proven and merged")["text"]
+        assert "merged is not in your branch yet" in chat.say("/new Make sub subtract")["text"]
+        (project / "calc.py").write_text("mine\n")
+        assert "not committed" in chat.say("pull")["text"]
+        git(project, "checkout", "-q", "calc.py")
+        assert "Your main is brought forward" in chat.say("pull")["text"]
+        assert "return a + b" in git(project, "show", "main:calc.py")
+        assert git(project, "status", "--porcelain") == ""
+        assert chat.say("pull")["text"].startswith("Your main has it already.")
+        assert chat.say("no")["text"] == "Left as it is."
+        assert "Its merge stays" in chat.say("undo")["text"]
+        undone = chat.say("yes")["text"]
+        assert "removed branch" in undone
+        assert "Its merge stays" in undone
+        assert "(your branch has it, too)" in undone
         assert chat.leave() == 0
     assert git(project, "for-each-ref", "refs/heads/vulcan") == ""
     assert json.loads(cli("jobs", "--json"))["state"] == "done"
@@ -69,7 +81,7 @@ def test_a_killed_chat_is_resumed_and_its_job_went_on(home: Path, project: Path,
         with Chat(home, project, *options, "--resume") as chat:
             chat.turn("waits for approval")
             assert chat.say("/jobs")["text"].startswith(f"* {job}")
-            chat.say("approve")
+            chat.say("ja, mach das")
             chat.turn("proven and merged")
             assert chat.leave() == 0
     assert len(cli("jobs").splitlines()) == 1
@@ -130,6 +142,20 @@ def test_pausing_and_going_on(home: Path, project: Path) -> None:
         assert chat.leave() == 0
 
 
+def test_another_model_is_chosen_for_the_jobs_that_come(
+    home: Path, project: Path, recording: Recording
+) -> None:
+    silent = project.parent / "silent.jsonl"
+    silent.write_text("")
+    with Chat(home, project, "--model", f"recorded:{silent}") as chat:
+        assert "there is no recording" in chat.say("/model recorded:/nowhere")["text"]
+        other = recording(GOOD_JOB)
+        assert other in chat.say(f"/model {other}")["text"]
+        chat.say("/new Make add add")
+        chat.turn("waits for your word")
+        assert chat.leave() == 4
+
+
 def test_a_worker_that_can_not_even_start_is_told_about(
     home: Path, project: Path, recording: Callable[[Sequence[str]], str]
 ) -> None:
@@ -147,4 +173,19 @@ def test_without_a_model_there_are_commands_and_a_clear_word(home: Path, project
         assert "No model is configured" in chat.say("the weather is fine today")["text"]
         assert "/new INSTRUCTION" in chat.say("/help")["text"]
         assert "no model is configured" in chat.say("/new Make add add")["text"]
+        assert chat.leave() == 0
+
+
+def test_the_projects_tests_are_run_where_somebody_asks_for_it(home: Path, project: Path) -> None:
+    (project / "calc.py").write_text("not committed\n")
+    with Chat(home, project) as chat:
+        first = chat.say("run the tests pls")["text"]
+        assert "main, without what is not committed (1 files)" in first
+        assert "1 passed in " in first
+        assert "Vulcan sees 1 of 1 tests." in first
+        (project / "calc.py").write_text("def add(a, b):\n    return 7\n")
+        git(project, "commit", "-qam", "Break it")
+        broken = chat.say("/test")["text"]
+        assert "1 failed in" in broken
+        assert "- tests/test_calc.py::" in broken
         assert chat.leave() == 0

@@ -7,14 +7,16 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from conftest import ANALYSIS, CALC, GOOD_JOB, Cli, make_repository, reply
-from fakes.model_server import SILENT, serving, text
-from fakes.terminal import ALT_ENTER, CTRL_C, CTRL_D, CTRL_R, ENTER, TAB, UP, Terminal
+from fakes.brain import reading
+from fakes.model_server import SILENT, Answer, Body, serving, text
+from fakes.terminal import ALT_ENTER, CTRL_C, CTRL_D, CTRL_R, ENTER, ESC, TAB, UP, Terminal
 
 Recording = Callable[[Sequence[str]], str]
 OWNED = "\x1b]0;owned\x07"
@@ -60,7 +62,8 @@ def test_a_whole_job_by_typing(home: Path, project: Path, recording: Recording) 
         terminal.until(lambda: terminal.line == "›").press(CTRL_C).until("Ctrl-D or /quit leaves")
         terminal.say("/quit")
         assert terminal.end() == 0
-    assert (home / "chat-history").stat().st_mode & 0o777 == 0o600
+    (history,) = (home / "chat-histories").iterdir()
+    assert history.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.sandbox
@@ -106,14 +109,20 @@ def test_several_lines_and_completion(home: Path, project: Path) -> None:
         terminal.press("/hel").until("this list").press(TAB)
         terminal.until(lambda: terminal.line == "› /help").press(ENTER).until("start a job")
         terminal.press("Fix @tes").until("tests/test_calc.py").press(TAB)
-        terminal.until(lambda: terminal.line == "› Fix tests/test_calc.py").press(ALT_ENTER)
+        terminal.until(lambda: terminal.line == "› Fix @tests/test_calc.py").press(ALT_ENTER)
         terminal.press("and ").paste("two\nlines\\").press(ENTER).press("and calc.p").press(TAB)
         terminal.until(lambda: terminal.line == "  and calc.py")
         terminal.press(ENTER).until("Start a job with this instruction").until("yes/no ›")
-        assert "› Fix tests/test_calc.py\n  and two\n  lines\n  and calc.py\n" in terminal.screen
+        assert "› Fix @tests/test_calc.py\n  and two\n  lines\n  and calc.py\n" in terminal.screen
         terminal.say("no").until("Left as it is.").press(UP + UP)
         terminal.until(lambda: terminal.line == "  and calc.py").press(CTRL_C)
-        terminal.until(lambda: terminal.line == "›").press(CTRL_D)
+        terminal.until(lambda: terminal.line == "›").press("Fix what ")
+        terminal.paste("\n".join(f"log line {number}" for number in range(500))).until("[pasted 1: 500 lines")
+        terminal.press(f" says{ENTER}").until("Start a job with this instruction: Fix what").until(
+            "log line 0"
+        )
+        assert "log line 499" not in terminal.all
+        terminal.say("no").until("Left as it is.").press(CTRL_D)
         assert terminal.end() == 0
 
 
@@ -143,19 +152,31 @@ def test_nothing_of_others_is_obeyed_and_no_colour_is_honoured(
 @pytest.mark.sandbox
 def test_an_answer_streams_is_awaited_and_can_be_stopped(home: Path, project: Path) -> None:
     answer = f"It holds `add` [calc.py:1].{OWNED}\nIt subtracts [calc.py:2]."
-    with serving([text(answer), SILENT]) as server:
+    go_on, asked = threading.Event(), []
+
+    def script(body: Body) -> Answer:
+        asked.append(body)
+        if len(asked) == 2:
+            assert go_on.wait(60)
+        return {1: text(answer), 2: reading("small talk", reply="So it goes.")}.get(len(asked), SILENT)
+
+    with serving(script) as server:
         chat = ("chat", "--repo", str(project), "--model", "m", "--base-url", server.url)
         with Terminal(home, *chat, OPENAI_API_KEY="k") as terminal:
             terminal.until("›").say("/ask What is in calc.py?").until("It subtracts [calc.py:2].")
-            assert "It holds `add` [calc.py:1].\\x1b]0;owned" in terminal.screen
+            assert "It holds add [calc.py:1].\\x1b]0;owned" in terminal.screen
             terminal.say("Tell me something").until("thinking")
-            terminal.press(f"typed ahead{ENTER}").until("› typed ahead")
-            terminal.press(CTRL_C).until(lambda: terminal.line == "›")
-            terminal.press(CTRL_C).until("Stopped.")
+            terminal.press(f"typed ahead{ENTER}").until("then: typed ahead")
+            terminal.until(lambda: terminal.line == "›")
+            go_on.set()
+            terminal.until("So it goes. › typed ahead").until("thinking").press(ESC).until("Stopped.")
+            terminal.say("Tell me more").until("thinking").press(f"for later{ENTER}").until("then: for later")
+            terminal.press(CTRL_C).until(lambda: terminal.line == "› for later").press(CTRL_C)
+            terminal.until(lambda: terminal.line == "›")
             terminal.say("Something else").until("thinking").kill()
         with Terminal(home, *chat, "--resume", OPENAI_API_KEY="k") as terminal:
             terminal.until(lambda: terminal.line == "› Something else")
-            assert "typed ahead" not in terminal.all
+            assert "for later" not in terminal.all
             terminal.press(CTRL_C).press(CTRL_D)
             assert terminal.end() == 0
 

@@ -31,6 +31,8 @@ class FakeProject:
     forge: Any = None
     checkouts: Folders = field(default_factory=Folders)
     root: Path = Path("/project")
+    repository: Any = None
+    pull_address: str = "/host.git"
 
 
 def jobs_on(project: FakeProject, store: EventStore, blobs: BlobStore, clock: Clock) -> Jobs:

@@ -113,7 +113,27 @@ class Files:
         return FILES.get(path)
 
 
+class Repository(Files):
+    """The files, and the commits that the person has pulled."""
+
+    def __init__(self, pulled: list[str]) -> None:
+        self._pulled = pulled
+
+    def fetch(self, source: Path, commit: str) -> None:
+        """All is there."""
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        return old in self._pulled
+
+
 class Source:
+    def __init__(self, pulled: list[str]) -> None:
+        self._pulled = pulled
+
+    def advance(self, root: Path, branch: str, commit: str) -> str:
+        self._pulled.append(commit)
+        return BASE_COMMIT
+
     def inspect(self, path: Path) -> SourceState:
         return SourceState(path, BASE_COMMIT, "main", 0)
 
@@ -137,10 +157,14 @@ class Table:
     ) -> None:
         self.blobs = MemoryBlobStore()
         self.jobs, self.store = MemoryEventStore(self.blobs), MemoryEventStore(self.blobs)
-        project = FakeProject(Source(), MemoryForge(MemoryVcs(), passing))
+        self.pulled: list[str] = []
+        forge = MemoryForge(MemoryVcs(), passing)
+        forge.branches.heads["main"] = "f" * 40
+        project = FakeProject(Source(self.pulled), forge, repository=Repository(self.pulled))
         self.undone = project.checkouts.removed
         self.ordered = jobs_on(project, self.jobs, self.blobs, StillClock())
         self.workers = NotedWorkers()
+        self.tested: list[str] = []
         self.shown: list[str] = []
         self.interpreter, self.answerer = interpreter, answerer
         self.store.append("c1", 0, [ConversationStarted("/project", "ada")])
@@ -153,12 +177,18 @@ class Table:
             workers=self.workers,
             order=lambda text: Order(text, Path("/project"), "m", Budget(), ReviewPolicy(), by="ada"),
             subject=self._subject,
+            tests=self._tests,
+            model=lambda name: name or "m",
             interpreter=self.interpreter,
             answerer=self.answerer,
             budget=Budget(calls=50),
             by="ada",
         )
         return Talk(ConversationLog("c1", self.store, self.blobs), services)
+
+    async def _tests(self, job: str) -> str:
+        self.tested.append(job)
+        return "3 passed"
 
     def _subject(self, job: str) -> Subject:
         log = self.jobs.read(job) if job else []
@@ -168,7 +198,9 @@ class Table:
             yield MemoryWorkspace(dict(FILES))
 
         state = fold((stored.event, stored.at) for stored in log)
-        return Subject(log, state, Files(), BASE_COMMIT, workspace)
+        return Subject(
+            log, state, Files(), BASE_COMMIT, workspace, lambda digest: self.blobs.get(digest).decode()
+        )
 
     async def hear(self, text: str) -> str:
         return (await self.talk.hear(text, self.shown.append)).text

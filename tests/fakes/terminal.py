@@ -17,7 +17,16 @@ from typing import Self
 
 import pyte
 
-ENTER, TAB, UP, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R = "\r", "\t", "\x1b[A", "\x1b\r", "\x03", "\x04", "\x12"
+ENTER, TAB, UP, ALT_ENTER, CTRL_C, CTRL_D, CTRL_R, ESC = (
+    "\r",
+    "\t",
+    "\x1b[A",
+    "\x1b\r",
+    "\x03",
+    "\x04",
+    "\x12",
+    "\x1b",
+)
 
 
 class Terminal:

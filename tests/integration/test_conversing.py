@@ -48,6 +48,18 @@ async def test_a_reading_that_is_none_is_asked_for_again(wrong: Any) -> None:
     assert read.intent is Intent.NEW_JOB
 
 
+async def test_a_yes_in_any_language_can_be_read() -> None:
+    with serving([reading("agreement", certain=True)]) as server:
+        read = await conversant(server).interpret("chat/3", "", "kannste so machen", MemoryJournal())
+    assert (read.intent, read.certain) == (Intent.CONFIRMATION, True)
+
+
+async def test_a_wish_to_run_the_tests_is_a_command() -> None:
+    with serving([reading("run tests")]) as server:
+        read = await conversant(server).interpret("chat/3", "", "kannste mal testen", MemoryJournal())
+    assert (read.intent, read.text) == (Intent.COMMAND, "test")
+
+
 @pytest.mark.parametrize("fault", [status(500), CUT, GARBAGE, EMPTY, text("It is a job.")])
 async def test_a_model_that_never_reads_ends_in_a_clear_error(fault: Any) -> None:
     with serving([fault]) as server, pytest.raises(ModelUnavailable):

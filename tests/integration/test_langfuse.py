@@ -18,8 +18,8 @@ from fakes.langfuse_server import LangfuseServer
 from fakes.sample_events import requested
 from fakes.whole_job import COSTS, SECRET, WholeJob, calls, whole_job
 from vulcan import __version__
-from vulcan.application.observability import trace as trace_module
 from vulcan.application.masking import Masker
+from vulcan.application.observability import trace as trace_module
 from vulcan.application.observability.trace import trace_of
 from vulcan.application.observability.trace_export import TraceExporter
 from vulcan.domain.budget import Usage

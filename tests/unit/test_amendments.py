@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vulcan.application.amendments import Amendment, Word, amend, items_of, numbered_list, read_word
+from vulcan.application.amendments import (
+    AGREED,
+    DECLINED,
+    Amendment,
+    Word,
+    amend,
+    items_of,
+    numbered_list,
+    plain_words,
+    read_word,
+)
 from vulcan.domain.errors import UserError
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, Requirement, renumbered
 
@@ -90,6 +100,15 @@ def test_words_on_an_item(said: str, word: Amendment) -> None:
 @given(st.text(max_size=60))
 def test_every_line_says_something(said: str) -> None:
     assert read_word(said).word in Word
+
+
+def test_listed_words_are_found_and_have_one_meaning() -> None:
+    assert not AGREED & DECLINED
+    for said in AGREED:
+        assert read_word(f" {said.upper() if said.isascii() else said}! ").word is Word.AGREE
+    for said in DECLINED:
+        assert plain_words(said) in DECLINED
+        assert read_word(said).word is Word.SAY
 
 
 def test_the_list_numbers_criteria_and_assumptions_through() -> None:

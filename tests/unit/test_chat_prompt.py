@@ -6,7 +6,9 @@ import asyncio
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,16 +23,28 @@ from rich.console import Console
 from fakes.sample_events import called, replied, requested
 from vulcan.application.converse.commands import COMMANDS
 from vulcan.application.converse.talk import Reply
+from vulcan.application.jobs.commands import MAX_INSTRUCTION
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.chat.completion import ChatCompleter, offers_itself
 from vulcan.apps.cli.chat.keys import bindings
+from vulcan.apps.cli.chat.pasting import Pasted
 from vulcan.apps.cli.chat.screen import LONG_DIFF, TerminalScreen
 from vulcan.apps.cli.chat.terminal import history_in
 from vulcan.apps.cli.status import activity_after, fitting, status_parts
 from vulcan.domain.errors import UserError
-from vulcan.domain.events import Event, JobFinished, JobOutcome, Stage, StageStarted
+from vulcan.domain.events import (
+    CodeGenerated,
+    Event,
+    JobFinished,
+    JobOutcome,
+    RequirementsAnalyzed,
+    Stage,
+    StageStarted,
+)
+from vulcan.domain.generation import CodeGeneration, CodeMetadata
 from vulcan.domain.job import Job, apply
 from vulcan.domain.messages import Intent
+from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 
 FILES = ("calc.py", "docs/calc.md", "src/deep/calc_test.py", "src/other.py", "Makefile", "my file.txt")
 ESC = "\x1b"
@@ -66,12 +80,12 @@ def offered(before: str, using: ChatCompleter | None = None) -> list[str]:
         ("/veto 2 ", []),
         ("Fix cal", ["Fix calc.py", "Fix docs/calc.md", "Fix src/deep/calc_test.py"]),
         ("Fix ca", []),
-        ("Fix @ca", ["Fix calc.py", "Fix docs/calc.md", "Fix src/deep/calc_test.py"]),
-        ("@eep", ["src/deep/calc_test.py"]),
+        ("Fix @ca", ["Fix @calc.py", "Fix @docs/calc.md", "Fix @src/deep/calc_test.py"]),
+        ("@eep", ["@src/deep/calc_test.py"]),
         ("see src/", ["see src/deep/calc_test.py", "see src/other.py"]),
         ("in `make", ["in `Makefile"]),
-        ("/new Fix @oth", ["/new Fix src/other.py"]),
-        ("@my", ["my file.txt"]),
+        ("/new Fix @oth", ["/new Fix @src/other.py"]),
+        ("@my", ['@"my file.txt"']),
         ("Fix it ", []),
         ("", []),
     ],
@@ -89,7 +103,7 @@ def test_every_command_is_offered_with_what_it_is_for() -> None:
 
 def test_names_that_a_terminal_would_obey_are_not_offered() -> None:
     odd = completer((f"bad{ESC}]0;x\x07.py", "bad\u202e.py", "bad\n.py", "bad\udcff.py", "bad.py"))
-    assert offered("@bad", odd) == ["bad.py"]
+    assert offered("@bad", odd) == ["@bad.py"]
 
 
 def test_files_are_read_once_and_only_when_they_are_wanted() -> None:
@@ -102,7 +116,7 @@ def test_files_are_read_once_and_only_when_they_are_wanted() -> None:
     reader = ChatCompleter(read, list, list)
     offered("/ne", reader)
     assert reads == []
-    assert offered("@oth", reader) == offered("@oth", reader) == ["src/other.py"]
+    assert offered("@oth", reader) == offered("@oth", reader) == ["@src/other.py"]
     assert reads == [1]
 
 
@@ -133,16 +147,20 @@ def test_any_text_can_be_completed(text: str) -> None:
 
 
 class Pressed:
-    """Remembers what keys set off; takes messages while `ready`."""
+    """Remembers what keys set off."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.ready = True
         self.session: PromptSession[str] | None = None
 
-    def send(self, text: str) -> bool:
-        self.done.append(f"send {text}" if self.ready else "busy")
-        return self.ready
+    def send(self, text: str) -> None:
+        self.done.append(f"send {text}")
+
+    def pasted(self, text: str) -> str:
+        return text.replace("\r\n", "\n")
+
+    def stop(self) -> None:
+        self.done.append("stop")
 
     def interrupt(self) -> None:
         self.done.append("interrupt")
@@ -182,30 +200,44 @@ def press(keyboard: PipeInput, keys: str) -> list[str]:
         ("\x1b[200~one\r\ntwo\nthree\x1b[201~\r", ["send one\ntwo\nthree"]),
         ("wrong\x03right\r", ["send right"]),
         ("\x03\x03", ["interrupt", "interrupt"]),
+        ("\x1bx\x03", ["stop"]),
     ],
 )
 def test_keys(keyboard: PipeInput, keys: str, done: list[str]) -> None:
     assert press(keyboard, f"{keys}\x04") == done
 
 
-def test_what_is_not_taken_stays_in_the_input(keyboard: PipeInput) -> None:
-    pressed = Pressed()
-    pressed.ready = False
-    pressed.session = PromptSession(
-        key_bindings=bindings(pressed), multiline=True, input=keyboard, output=DummyOutput()
-    )
+# ---------------------------------------------------------------------------------------------- pasting
 
-    async def run() -> str:
-        assert pressed.session
-        keyboard.send_text("hello\r\x01\x04")  # Ctrl-A, Ctrl-D: deletes a letter, as in a shell
-        running = asyncio.create_task(pressed.session.prompt_async())
-        while pressed.session.default_buffer.text != "ello":  # noqa: ASYNC110 - keys have no event
-            await asyncio.sleep(0.01)
-        pressed.leave()
-        return await running
 
-    assert asyncio.run(run()) == "ello"
-    assert pressed.done == ["busy"]
+def test_short_text_is_pasted_as_it_is() -> None:
+    pasted = Pasted()
+    assert pasted.put("one\r\ntwo\n") == "one\ntwo\n"
+    assert pasted.whole("say one\ntwo") == ("say one\ntwo", 0)
+
+
+def test_long_text_is_one_line_in_the_input_and_whole_in_the_message() -> None:
+    pasted = Pasted()
+    log = "\n".join(f"line {number} ```" for number in range(30))
+    first, second = pasted.put(log), pasted.put("x" * 2_001)
+    assert first == "[pasted 1: 30 lines, 349 characters]"
+    assert second == "[pasted 2: 1 lines, 2,001 characters]"
+    message, left_out = pasted.whole(f"why does {first} come with {second}?")
+    assert left_out == 0
+    assert f"why does \n````\n{log}\n````\n come with \n```\n{'x' * 2_001}\n```\n?" == message
+    assert pasted.whole(first) == (log, 0), "alone it is the message itself"
+    assert pasted.whole("[pasted 7: 1 lines, 9 characters]") == ("[pasted 7: 1 lines, 9 characters]", 0)
+
+
+@given(st.lists(st.integers(1_999, 60_000), min_size=1, max_size=4), st.text(max_size=300))
+def test_what_there_is_no_room_for_is_left_out_of_the_middle(sizes: list[int], said: str) -> None:
+    pasted = Pasted()
+    texts = [f"<{'x' * size}>" for size in sizes]
+    message, left_out = pasted.whole(" ".join([said, *map(pasted.put, texts)]))
+    assert len(message) <= MAX_INSTRUCTION
+    assert (left_out > 0) == ("left out ..." in message)
+    assert message.count("<x") >= len(sizes)
+    assert message.count("x>") >= len(sizes)
 
 
 # ----------------------------------------------------------------------------------------------- screen
@@ -231,6 +263,52 @@ def test_an_answer_comes_line_by_line_and_what_has_begun_can_be_seen() -> None:
     assert screen.begun == ""
 
 
+ESCAPES = re.compile(r"\x1b\[[\d;]*m")
+EXPLAINED = (
+    "It **subtracts** with `a < b`, not <div> [event 3, src/a.py:4]:\n\n"
+    "```python\ndef f(x):\n    return [<b>, 1]\n```\n\n- one\n- two [event 3]\n"
+)
+
+
+def laid_out(text: str, width: int = 60, **console: Any) -> str:
+    out = io.StringIO()
+    console = {"force_terminal": True, "color_system": "standard"} | console
+    screen = TerminalScreen(
+        Console(file=out, width=width, highlight=False, markup=False, emoji=False, **console)
+    )
+    screen.fragment(text)
+    return out.getvalue()
+
+
+def test_markdown_is_laid_out_and_nothing_of_it_is_hidden() -> None:
+    painted = laid_out(EXPLAINED)
+    assert "\x1b[2m[event 3, src/a.py:4]\x1b[0m:" in painted
+    assert "\x1b[1msubtracts\x1b[0m" in painted
+    assert re.search(r"\x1b\[94[;\d]*mdef\x1b", painted)
+    lines = ESCAPES.sub("", painted).split("\n")
+    assert lines[0] == "It subtracts with a < b, not <div> [event 3, src/a.py:4]:"
+    assert lines[1:] == [
+        "",
+        "  def f(x):",
+        "      return [<b>, 1]",
+        "",
+        " \u2022 one",
+        " \u2022 two [event 3]",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("console", [{"no_color": True}, {"force_terminal": False}])
+def test_without_colours_or_a_terminal_markdown_stays_as_it_was_written(console: dict[str, bool]) -> None:
+    assert ESCAPES.sub("", laid_out(EXPLAINED, 80, **console)) == EXPLAINED
+
+
+@given(st.text(), st.integers(min_value=4, max_value=50))
+def test_any_markdown_can_be_laid_out(text: str, width: int) -> None:
+    shown = ESCAPES.sub("", laid_out(f"{text}\n", width))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", shown)
+
+
 def test_lines_go_on_below_their_beginning() -> None:
     screen, out = shown(24)
     screen.reply(Reply("Goal: x\n 12. one two three four five\n\n- six seven eight nine ten", Intent.COMMAND))
@@ -252,6 +330,14 @@ def test_anything_can_be_shown_at_any_width(text: str, width: int) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", out.getvalue() + screen.begun)
 
 
+def test_lines_of_jobs_side_by_side_are_told_apart() -> None:
+    screen, out = shown()
+    for job in ("tp1", "tq2"):
+        screen.event(StoredEvent(job, 3, 0.0, StageStarted(Stage.GENERATE, 1)), Job(), job)
+    screen.event(stored(StageStarted(Stage.JUDGE, 1)), Job())
+    assert out.getvalue() == "│ tp1 ── generate\n│ tq2 ── generate\n│ ── judge\n"
+
+
 def test_what_an_answer_said_is_not_said_again() -> None:
     screen, out = shown()
     screen.reply(Reply("AC-1 is now: x\n1. x\nok?", Intent.CONFIRMATION))
@@ -260,6 +346,46 @@ def test_what_an_answer_said_is_not_said_again() -> None:
     assert out.getvalue() == "AC-1 is now: x\n1. x\nok?\n"
     screen.turn("j1", "Job j1: done. merged")
     assert out.getvalue().endswith("Job j1: done. merged\n")
+
+
+def seen(screen: TerminalScreen, *events: Event) -> Job:
+    job = Job()
+    for event in events:
+        job = apply(job, event, 1.0)
+        screen.event(stored(event), job)
+    return job
+
+
+def listed(*texts: str) -> Requirement:
+    return Requirement("x", tuple(AcceptanceCriterion(f"AC-{n}", text) for n, text in enumerate(texts, 1)))
+
+
+CODED = CodeGenerated(CodeGeneration(listed("adds"), (), CodeMetadata("b" * 40, "c" * 40, 1)))
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+def test_the_list_as_steering_has_made_it_is_shown(confirm: bool) -> None:
+    screen, out = shown()
+    first = (replace(requested("Go"), confirm=confirm), RequirementsAnalyzed(listed("adds", "takes sep")))
+    seen(screen, *first, CODED, RequirementsAnalyzed(listed("adds", "takes separator"), 1))
+    assert "  1. adds" in out.getvalue()
+    assert "as they are now (new or changed: 2):" in out.getvalue()
+    assert "│   2. takes separator  (AC-2, must hold)" in out.getvalue()
+    assert "│ no longer: takes sep\n" in out.getvalue()
+    seen(screen, *first, CODED, first[1])
+    assert "stay as they" in out.getvalue()
+
+
+def test_a_list_that_waits_for_the_persons_word_is_shown_once_and_by_what_asks_for_it() -> None:
+    screen, out = shown()
+    asked = replace(requested("Go"), confirm=True)
+    seen(
+        screen,
+        asked,
+        RequirementsAnalyzed(listed("adds")),
+        RequirementsAnalyzed(listed("adds", "subtracts"), 1),
+    )
+    assert out.getvalue() == ""
 
 
 def test_a_long_diff_is_cut_and_says_where_the_rest_is() -> None:
@@ -301,14 +427,21 @@ def test_activity() -> None:
 
 
 def test_history_is_for_its_owners_eyes_and_may_be_impossible(tmp_path: Path) -> None:
-    path = tmp_path / "chat-history"
-    path.touch(0o644)
-    history = history_in(tmp_path)
+    here = Path("/project")
+    history = history_in(tmp_path, here)
+    (path,) = (tmp_path / "chat-histories").iterdir()
+    path.chmod(0o644)
     history.append_string("two\nlines")
+    assert list(history_in(tmp_path, here).load_history_strings()) == ["two\nlines"]
     assert path.stat().st_mode & 0o777 == 0o600
-    assert list(history_in(tmp_path).load_history_strings()) == ["two\nlines"]
     path.unlink()
     path.mkdir()
     history.append_string("three")  # it can't be written any more
-    assert list(history_in(tmp_path).load_history_strings()) == []
-    assert list(history_in(tmp_path / "none").load_history_strings()) == []
+    assert list(history_in(tmp_path, here).load_history_strings()) == []
+    assert list(history_in(tmp_path / "none", here).load_history_strings()) == []
+
+
+def test_each_repository_has_a_history_of_its_own(tmp_path: Path) -> None:
+    history_in(tmp_path, Path("/one")).append_string("merge it")
+    assert list(history_in(tmp_path, Path("/two")).load_history_strings()) == []
+    assert list(history_in(tmp_path, Path("/one")).load_history_strings()) == ["merge it"]

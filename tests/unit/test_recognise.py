@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vulcan.application.converse.blocks import Block
 from vulcan.application.converse.citations import Sources, complaint
 from vulcan.application.converse.commands import COMMANDS, help_text
-from vulcan.application.converse.recognise import Situation, is_order, is_question, recognise
+from vulcan.application.converse.recognise import Situation, agreement, recognise, refusal
+from vulcan.application.converse.words import FINAL, is_order, is_question
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import WaitingFor
 from vulcan.domain.messages import Intent, Proposal
@@ -42,6 +44,15 @@ def test_prose_never_sets_off_what_costs_or_can_not_be_taken_back(text: str, sit
         return
     understood = recognise(text, situation)
     assert understood is None or understood.intent not in IRREVERSIBLE
+
+
+@given(st.text(max_size=80), situations, st.booleans())
+def test_a_yes_or_no_that_a_model_sees_has_a_reading_in_any_situation(
+    text: str, situation: Situation, certain: bool
+) -> None:
+    agreed = agreement(text, situation, certain=certain)
+    assert agreed.intent not in FINAL or not agreed.exact, "what can't be taken back is asked about"
+    assert refusal(text, situation).intent in {Intent.SMALL_TALK, Intent.UNCLEAR, Intent.REFUSAL}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +102,8 @@ def test_what_a_command_takes_may_begin_on_the_next_line() -> None:
         ("Can you add a flag?", False, True),
         ("what does this do", False, True),
         ("The list is slow", False, False),
+        ("wait, actually keep it as an alias", True, False),
+        ("wait", False, False),
         ("Make it faster?", False, True),
     ],
 )
@@ -114,6 +127,36 @@ def test_orders_and_questions(text: str, order: bool, question: bool) -> None:
 def test_what_only_states_something_to_keep_needs_no_model(text: str, kept: bool) -> None:
     understood = recognise(text, NOTHING)
     assert (understood is not None and "Kept" in understood.text) == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        ("show me the diff pls", "diff"),
+        ("Show me the diff, please!", "diff"),
+        ("can you show the whole diff?", "diff"),
+        ("could i see the changes", "diff"),
+        ("can I see the changes?", "diff"),
+        ("zeig mir bitte den diff", "diff"),
+        ("zeig mir den Diff bitte", "diff"),
+        ("let me see the patch now", "diff"),
+        ("show the requirements", "plan"),
+        ("run the tests", "test"),
+        ("Can you please run all the unit tests again?", "test"),
+        ("lass mal die Tests laufen", "test"),
+        ("运行测试", "test"),
+        ("run the tests in a container", None),
+        ("run the tests of calc.py twice", None),
+        ("show me the diff between a and b", None),
+        ("show me the diff of calc.py", None),
+        ("Show the changes in the report of the tool", None),
+        ("show a diff in the output of the command", None),
+    ],
+)
+def test_a_page_is_shown_where_that_is_all_that_is_asked(said: str, command: str | None) -> None:
+    understood = recognise(said, Situation(job="j1"))
+    shown = understood.command if understood and understood.intent is Intent.COMMAND else None
+    assert shown == command
 
 
 SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green", "static checks"]), {"src/a.py": 40}.get)
@@ -142,7 +185,7 @@ SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green", "static check
     ],
 )
 def test_lines_that_may_be_shown(line: str) -> None:
-    assert complaint(line, SOURCES) == ""
+    assert complaint(Block(line), SOURCES) == ""
 
 
 @pytest.mark.parametrize(
@@ -179,9 +222,9 @@ def test_lines_that_may_be_shown(line: str) -> None:
     ],
 )
 def test_lines_that_may_not_be_shown(line: str) -> None:
-    assert complaint(line, SOURCES)
+    assert complaint(Block(line), SOURCES)
 
 
 @given(st.text(max_size=120))
 def test_any_line_is_judged(line: str) -> None:
-    assert isinstance(complaint(line, SOURCES), str)
+    assert isinstance(complaint(Block(line), SOURCES), str)

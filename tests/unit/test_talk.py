@@ -8,6 +8,7 @@ from fakes.sample_events import BASE_COMMIT
 from fakes.talkers import ScriptedAnswerer, ScriptedInterpreter, Table
 from vulcan.application.converse.questions import LEFT_OUT
 from vulcan.application.ports import Interpretation
+from vulcan.domain.budget import Usage
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.events import (
     ApprovalGranted,
@@ -24,6 +25,8 @@ from vulcan.domain.events import (
     JobFinished,
     JobOutcome,
     JobRequested,
+    Merged,
+    ModelReplied,
     RequirementsAnalyzed,
     RequirementsConfirmed,
     RequirementsEdited,
@@ -74,9 +77,12 @@ async def test_a_command_starts_a_job_that_will_wait_for_the_persons_word() -> N
     assert at.talk.job in said
 
 
-async def test_an_order_that_the_model_reads_as_one_starts_a_job_since_two_readings_agree() -> None:
+@pytest.mark.parametrize(
+    "said", ["Please make add add", "Can you make add add?", "I'd like you to make add add", "let's fix add"]
+)
+async def test_an_order_that_the_model_reads_as_one_starts_a_job_since_two_readings_agree(said: str) -> None:
     at = Table(ScriptedInterpreter(read(Intent.NEW_JOB)))
-    await at.hear("Please make add add")
+    await at.hear(said)
     assert at.workers.started
 
 
@@ -166,6 +172,12 @@ async def test_a_sentence_about_the_list_goes_to_the_analyst_only_if_the_model_i
     assert at.in_job()[-1] == RequirementsQuestioned("It must take floats", "ada")
 
 
+async def test_a_wish_in_plain_words_for_the_list_goes_to_the_analyst_without_a_question() -> None:
+    at = await table(*LIST, readings=(read(Intent.STEERING),))
+    await at.hear("wait, actually keep add as an alias")
+    assert at.in_job()[-1] == RequirementsQuestioned("wait, actually keep add as an alias", "ada")
+
+
 async def test_an_item_that_is_not_there_is_said_and_changes_nothing() -> None:
     at = await table(*LIST)
     assert "there is no item 7" in await at.hear("7: nothing")
@@ -222,7 +234,7 @@ async def test_no_model_however_sure_sets_off_what_can_not_be_taken_back(intent:
     assert "(yes/no)" in await at.hear("looks fine to me, let us have it")
     assert await at.hear("no") == "Left as it is."
     assert "(yes/no)" in await at.hear("looks fine to me, let us have it")
-    assert await at.hear("hm") == "Well."
+    assert (await at.hear("hm")).startswith("Well.\nStill open: ")
     assert at.in_job() == before
     assert not at.undone
     assert not at.workers.started
@@ -259,6 +271,227 @@ async def test_refusing_cancelling_and_undoing_by_plain_words() -> None:
     assert at.undone == [at.talk.job]
 
 
+# --------------------------------------------------------------------------- a yes in any words, and what stays open
+
+YES_IN_WORDS = (
+    "ja bitte",
+    "Sure, go for it!",
+    "oui",
+    "d'accord",
+    "S\u00ed.",
+    "да",
+    "はい",
+    "好的。",
+    "mach das",
+    "👍",
+)
+
+
+@pytest.mark.parametrize("said", YES_IN_WORDS)
+async def test_one_list_of_words_says_yes_to_whatever_waits(said: str) -> None:
+    at = await table(*LIST)
+    await at.hear(said)
+    assert at.in_job()[-1] == RequirementsConfirmed("ada")
+    at = await table(StageFailed(Stage.ANALYZE, "no answer"))
+    await at.hear(said)
+    assert at.workers.started == [at.talk.job]
+    at = await table(MERGE)
+    at.talk.shown(at.talk.job, "c" * 40)
+    await at.hear(said)
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+    at = Table()
+    await at.hear("Make add add")
+    await at.hear(said)
+    assert at.workers.started
+
+
+@pytest.mark.parametrize("said", ["nein", "No!", "non merci", "нет", "いいえ", "不要"])
+async def test_one_list_of_words_says_no_to_whatever_waits(said: str) -> None:
+    at = Table()
+    await at.hear("Make add add")
+    assert await at.hear(said) == "Left as it is."
+    for events, words in ((LIST, "What is to be different?"), ((MERGE,), "The merge waits")):
+        at = await table(*events)
+        before = at.in_job()
+        assert words in await at.hear(said)
+        assert at.in_job() == before
+
+
+@pytest.mark.parametrize("said", ["weiter", "继续", "Continue!", "продолжай", "sigue", "go on"])
+async def test_a_job_that_stands_still_goes_on_by_plain_words_and_without_a_question(said: str) -> None:
+    for events in ((StageFailed(Stage.ANALYZE, "no answer"),), ()):  # it waits, or its process is gone
+        at = await table(*events)
+        assert "goes on" in await at.hear(said)
+        assert at.workers.started == [at.talk.job]
+
+
+async def test_go_on_does_not_agree_to_the_end_of_a_job() -> None:
+    at = await table(readings=(read(Intent.CANCEL),))
+    assert "End job" in await at.hear("I have had enough")
+    assert "End job" in await at.hear("继续")
+    assert JobCancelled("ada") not in at.in_job()
+
+
+async def test_a_yes_after_other_words_does_not_merge_unasked() -> None:
+    at = await table(MERGE, readings=(read(Intent.SMALL_TALK, reply="Fine."),))
+    at.talk.shown(at.talk.job, "c" * 40)
+    await at.hear("/diff")
+    await at.hear("a nice change, that")
+    assert "(yes/no)" in await at.hear("ok")
+    assert at.in_job()[-1] == MERGE
+
+
+AGREES = read(Intent.CONFIRMATION)
+
+
+async def test_what_no_list_knows_is_a_yes_if_the_model_says_so_and_something_waits() -> None:
+    at = await table(*LIST, readings=(AGREES,))
+    await at.hear("kannste so machen")
+    assert at.in_job()[-1] == RequirementsConfirmed("ada")
+    at = Table(ScriptedInterpreter(read(Intent.NEW_JOB, certain=False), AGREES))
+    await at.hear("Make add add")
+    await at.hear("kannste so machen")
+    assert at.workers.started
+    assert "Start a job with this instruction: Make add add" in at.interpreter.told[-1]  # type: ignore[union-attr]
+    at = await table(readings=(AGREES,))
+    assert "Nothing waits" in await at.hear("kannste so machen")
+
+
+async def test_a_yes_that_only_a_model_sees_is_not_enough_for_what_can_not_be_taken_back() -> None:
+    at = await table(MERGE, readings=(AGREES, AGREES, AGREES))
+    assert "Approve the merge" in await at.hear("kannste so machen")
+    assert "Approve the merge" in await at.hear("kannste so machen")
+    assert at.in_job()[-1] == MERGE
+    await at.hear("ja, kannste so machen")
+    assert at.in_job()[-1] == ApprovalGranted(DIGEST, "ada")
+
+
+async def test_a_yes_that_the_model_is_not_sure_of_is_asked_about() -> None:
+    at = await table(*LIST, readings=(read(Intent.CONFIRMATION, certain=False),))
+    assert "(yes/no)" in await at.hear("kannste so machen")
+    assert at.in_job()[-1] == LIST[-1]
+
+
+async def test_a_question_in_between_is_answered_and_what_was_asked_stays_open() -> None:
+    at = Table(
+        ScriptedInterpreter(read(Intent.NEW_JOB, certain=False), read(Intent.QUESTION)),
+        ScriptedAnswerer("It adds [calc.py:1-2]."),
+    )
+    await at.hear("Make add add")
+    said = await at.hear("what does calc.py do")
+    assert (
+        said == "It adds [calc.py:1-2].\nStill open: Start a job with this instruction: Make add add (yes/no)"
+    )
+    assert "".join(at.shown) == f"{said}\n"
+    await at.hear("yes")
+    assert at.workers.started
+
+
+async def test_what_was_asked_is_closed_by_a_no_by_doing_it_and_by_another_act() -> None:
+    at = Table(ScriptedInterpreter())
+    for closing in ("no", "yes", "/new Make sub subtract"):
+        at.interpreter._readings.append(read(Intent.NEW_JOB, certain=False))  # type: ignore[union-attr]
+        await at.hear("Make mul multiply")
+        await at.hear(closing)
+        assert at.talk.log.state.proposal is None
+        assert "Still open" not in await at.hear("hm")
+
+
+async def test_a_yes_that_fails_is_not_asked_for_for_ever() -> None:
+    at = await table(JobFinished(JobOutcome.DONE, ""), readings=(read(Intent.CANCEL),))
+    await at.hear("I have had enough")
+    await at.hear("yes")
+    assert at.talk.log.state.proposal is None
+
+
+async def test_a_yes_that_was_typed_before_the_question_is_not_for_it() -> None:
+    at = Table()
+    typed = at.talk.waits()
+    await at.hear("Make add add")
+    assert "(yes/no)" in (await at.talk.hear("yes", at.shown.append, typed)).text
+    assert not at.jobs.jobs()
+    await at.talk.hear("yes", at.shown.append, at.talk.waits())
+    assert at.workers.started
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (LIST, "ok"),
+        ((MERGE,), "approve"),
+        ((MERGE,), "/approve"),
+        ((StageFailed(Stage.ANALYZE, "no answer"),), "continue"),
+        ((RequirementsAnalyzed(REQUIREMENT), ClarificationRequested(("Which format?",))), "semver, too"),
+    ],
+)
+async def test_a_word_that_was_typed_before_the_job_asked_is_asked_about(
+    events: tuple[Event, ...], said: str
+) -> None:
+    at = await table()
+    typed = at.talk.waits()
+    at.happens(*events)
+    at.talk.shown(at.talk.job, "c" * 40)
+    assert "(yes/no)" in (await at.talk.hear(said, at.shown.append, typed)).text
+    assert at.in_job()[-1] == events[-1]
+    assert not at.workers.started
+    await at.hear("yes")
+    assert at.workers.started
+
+
+async def test_going_on_in_other_words_needs_no_question_where_the_words_say_so() -> None:
+    at = await table(StageFailed(Stage.ANALYZE, "no answer"), readings=(read(Intent.RESUME),))
+    await at.hear("alright, please go on with it")
+    assert at.workers.started == [at.talk.job]
+
+
+# --------------------------------------------------------------------------------------------- what was merged
+
+MERGED = (
+    BranchPushed("vulcan/x", "c" * 40),
+    Merged(1, "f" * 40),
+    JobFinished(JobOutcome.DONE, "proven and merged as ffffffffff"),
+)
+
+
+@pytest.mark.parametrize("said", ["pull", "/pull", "git pull"])
+async def test_what_was_merged_is_brought_into_the_persons_branch(said: str) -> None:
+    at = await table(*MERGED)
+    assert "Your main is brought forward" in await at.hear(said)
+    assert at.pulled == ["f" * 40]
+
+
+async def test_nothing_merged_is_nothing_to_pull() -> None:
+    at = await table(JobFinished(JobOutcome.DONE, ""))
+    assert "nothing was merged" in await at.hear("pull")
+
+
+async def test_a_job_that_would_start_without_what_was_merged_is_asked_about() -> None:
+    at = await table(*MERGED)
+    first = at.talk.job
+    said = await at.hear("/new Make sub subtract")
+    assert f"What job {first} merged is not in your branch yet" in said
+    assert not at.workers.started
+    await at.hear("pull")
+    assert at.pulled == ["f" * 40]
+    await at.hear("yes")
+    assert len(at.workers.started) == 1
+    at = await table(*MERGED)
+    at.pulled.append("f" * 40)
+    assert "is started" in await at.hear("/new Make sub subtract")
+
+
+async def test_undoing_says_that_the_merge_stays() -> None:
+    at = await table(*MERGED)
+    said = await at.hear("undo")
+    assert "Its merge stays: ffffffffff is on main of the forge. To take that back: git revert -m 1" in said
+    said = await at.hear("yes")
+    assert said.startswith("removed branch vulcan/x of /project\nIts merge stays: ffffffffff")
+    assert said.endswith("(your branch does not have it)")
+    at = await table(JobFinished(JobOutcome.DONE, ""))
+    await at.hear("undo")
+    assert "merge stays" not in await at.hear("yes")
+
+
 # ------------------------------------------------------------------------------------------------ questions
 
 GENERATED = CodeGenerated(CodeGeneration(REQUIREMENT, (), CodeMetadata(BASE_COMMIT, "c" * 40, 1)))
@@ -288,6 +521,48 @@ async def test_only_lines_with_sources_that_exist_are_shown() -> None:
     assert "".join(at.shown) == said + "\n"
     assert "[gate nope] " not in "".join(at.shown)
     assert "I feel it." in at.answerer.questions[1]  # type: ignore[union-attr]
+
+
+async def test_code_and_paragraphs_of_an_answer_are_kept() -> None:
+    answer = (
+        "It subtracts [calc.py:2]:\n\n```python\n    return a - b\n```\n\nNothing else does [calc.py:1-2]."
+    )
+    at = await table(GENERATED, readings=(read(Intent.QUESTION),), answers=(answer,))
+    assert await at.hear("explain add") == answer
+    assert "".join(at.shown) == f"{answer}\n"
+
+
+@pytest.mark.parametrize(
+    "said", ["explain @calc.py.", 'explain @"calc.py", @calc.py and @nowhere.py', "explain (@calc.py)"]
+)
+async def test_a_file_that_is_named_with_an_at_sign_is_told_with_its_lines(said: str) -> None:
+    at = Table(ScriptedInterpreter(read(Intent.QUESTION)), ScriptedAnswerer("It subtracts [calc.py:2]."))
+    await at.hear(said)
+    told = at.answerer.told[0]  # type: ignore[union-attr]
+    assert (
+        told.count(
+            "attached calc.py, here with the numbers of its lines:\n1 def add(a, b):\n2     return a - b"
+        )
+        == 1
+    )
+
+
+async def test_an_address_attaches_nothing() -> None:
+    at = Table(ScriptedInterpreter(read(Intent.QUESTION)), ScriptedAnswerer("No [calc.py:2]."))
+    await at.hear("who is ada@calc.py")
+    assert "attached" not in at.answerer.told[0]  # type: ignore[union-attr]
+
+
+async def test_what_the_coder_said_at_work_can_answer_a_why() -> None:
+    at = await table(readings=(read(Intent.QUESTION),), answers=("It asked mypy [event 3].",))
+    words = at.blobs.put(b'{"text": "mypy is right: I keep\\n the annotation [event 99]", "tool_calls": []}')
+    silent = at.blobs.put(b'{"tool_calls": []}')
+    at.happens(
+        *(ModelReplied(f"k{n}", "coder", "m", Usage(1), kept) for n, kept in enumerate([silent, words]))
+    )
+    await at.hear("why did u do it this way?")
+    told = at.answerer.told[0]  # type: ignore[union-attr]
+    assert "coder: mypy is right: I keep the annotation (event 99) [event 3]" in told
 
 
 async def test_an_answer_that_has_no_source_at_all_becomes_not_in_the_log() -> None:
@@ -388,9 +663,11 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
         ("/ok", "does not wait for a word"),
         ("/jobs", "in prepare"),
         ("/plan", "no requirements yet"),
+        ("/model", "done with m."),
+        ("/model other", "done with other."),
         ("/diff", "no change yet"),
         ("/notes", "Nothing is kept"),
-        ("/cost", "This conversation itself"),
+        ("/cost", "This conversation itself: 0 model calls, 0 tokens in, 0 out, $0.0000."),
         ("/budget cost=10 tokens=5", "are changed"),
         ("/pause", "Nobody works on"),
         ("thanks!", "welcome"),
@@ -399,6 +676,42 @@ async def test_every_message_is_in_the_log_before_anything_is_done_with_it() -> 
 async def test_commands_answer_in_words(said: str, words: str) -> None:
     at = await table()
     assert words in await at.hear(said)
+
+
+async def test_what_the_conversation_itself_cost_is_said_in_money() -> None:
+    at = await table(*LIST)
+    await at.hear("well")
+    at.talk.log.append(ModelReplied("k", "interpreter", "m", Usage(1, 100, 0, 20, 0.0125), "x"))
+    assert "2 model calls, 110 tokens in, 25 out, $0.0125" in await at.hear("/cost")
+
+
+@pytest.mark.parametrize("said", ["/diff", "show me the diff pls"])
+async def test_the_diff_by_command_and_in_words(said: str) -> None:
+    at = await table(GENERATED)
+    reply = await at.talk.hear(said, at.shown.append)
+    assert reply.form == "diff"
+    assert "+    return a + b" in reply.text
+
+
+async def test_the_projects_tests_are_run_on_the_job_under_way_or_on_what_is_checked_out() -> None:
+    at = await table(readings=(read(Intent.COMMAND, text="test"),))
+    assert await at.hear("run the tests") == "3 passed"
+    at.happens(JobFinished(JobOutcome.DONE, ""))
+    assert await at.hear("kannste mal testen") == "3 passed"
+    assert at.tested == [at.talk.job, ""]
+    assert "".join(at.shown) == "The project's tests are being run ...\n" * 2
+
+
+async def test_long_words_are_said_back_by_their_beginning() -> None:
+    at = Table()
+    instruction = "Fix what the log says:\n" + "\n".join(f"line {number}" for number in range(100))
+    said = await at.hear(instruction)
+    assert said.startswith("Start a job with this instruction: Fix what the log says:\nline 0\n")
+    assert said.endswith("[89 lines more] (yes/no)")
+    assert "[89 lines more]" in await at.hear("yes")
+    request = at.in_job()[0]
+    assert isinstance(request, JobRequested)
+    assert request.instruction == instruction
 
 
 async def test_leaving() -> None:

@@ -107,6 +107,17 @@ async def test_a_yes_after_the_job_has_asked_something_is_asked_about_again() ->
     assert RequirementsConfirmed("ada") not in at.in_job()
 
 
+async def test_a_yes_that_a_model_sees_after_the_job_has_asked_something_is_asked_about_again() -> None:
+    at = await table(readings=(read(Intent.NEW_JOB), read(Intent.CONFIRMATION)))
+    assert "Start a job" in await at.hear("Add a flag")
+    at.jobs._now = lambda: 1e9
+    at.happens(*LIST)
+    at.store._now = lambda: 2e9
+    assert "Start a job" in await at.hear("kannste so machen")
+    assert len(at.jobs.jobs()) == 1
+    assert RequirementsConfirmed("ada") not in at.in_job()
+
+
 async def test_a_refusal_is_for_the_commit_that_was_asked_about() -> None:
     at = await table(MERGE, readings=(read(Intent.REFUSAL),))
     await at.hear("I do not like it")

@@ -6,6 +6,7 @@ recognised by their words. What the log does not hold is said to be missing, nev
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,12 @@ from vulcan.domain import events as e
 from vulcan.domain import evidence
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.job import Ended, Job, Waiting, apply
+from vulcan.domain.texts import shortened
 
 NOT_IN_LOG = "not in the log"
+WORDS = 600
+"""Letters of an agent's words to which a reply is shortened."""
+
 MARKS = {
     evidence.Answer.HOLDS: "passed",
     evidence.Answer.BROKEN: "failed",
@@ -76,6 +81,26 @@ def told(log: Sequence[StoredEvent]) -> str:
     statements = dict.fromkeys(statement for topic in topics for statement in topic(log, job))
     ordered = sorted(statements, key=lambda statement: statement.events or (0,))
     return "\n".join(statement.render() for statement in ordered)
+
+
+def words_at_work(log: Sequence[StoredEvent], kept: Callable[[str], str]) -> str:
+    """What agents said beside their tool calls, a line a reply, each with its number; `kept` gives a recorded reply."""
+    lines = []
+    for stored in log:
+        if isinstance(stored.event, e.ModelReplied):
+            said = " ".join(_text_of(stored.event.payload, kept).split())
+            if said:
+                lines.append(Statement(f"{stored.event.agent}: {shortened(said, WORDS)}", (stored.seq,)))
+    return "\n".join(line.render() for line in lines)
+
+
+def _text_of(digest: str, kept: Callable[[str], str]) -> str:
+    """The words of a recorded reply; empty where it has none, has another form or is not there any more."""
+    try:
+        data = json.loads(kept(digest))
+    except (ValueError, VulcanError):
+        return ""
+    return str(data.get("text") or "") if isinstance(data, dict) else ""
 
 
 def answer(

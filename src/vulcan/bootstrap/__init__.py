@@ -57,7 +57,7 @@ class Application:
 
         at = self.container
         agents = LazyConversationAgents(self.models) if at.settings.model.name else None
-        around = Surroundings(at.settings, at.source, at.project, self._workers, agents, agents)
+        around = Surroundings(at.settings, at.source, at.project, self.models, self._workers, agents, agents)
         return Conversations(lambda: at.conversations, at.blobs, at.clock, self.jobs, around)
 
     def _workers(self, options: Sequence[str]) -> WorkerProcesses:

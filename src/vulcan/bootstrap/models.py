@@ -37,15 +37,18 @@ class ModelWiring:
     def __init__(self, container: Container) -> None:
         self._container, self._settings = container, container.settings
 
-    def check(self) -> None:
-        """See whether the model that the settings name can be asked; raises `UserError` where something is missing."""
+    def check(self, name: str = "") -> None:
+        """See whether a model (default: those that are set) can be asked; raises `UserError` where something is missing."""
         from vulcan.application.jobs.commands import need_model
         from vulcan.infrastructure.llm.registry import check_address, check_model
 
+        if name:
+            check_model(name, self._access())
+            return
         need_model(self._settings.model.name)
         names = (self._settings.model.name, *self.own_models().values())
-        for name in names:
-            check_model(name, self._access())
+        for each in names:
+            check_model(each, self._access())
         if self._settings.model.base_url_said:
             check_address(names, self._access())
         _headers(self._settings.model.headers)

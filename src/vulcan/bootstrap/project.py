@@ -120,6 +120,11 @@ class ProjectWiring:
         )
         return container.replaced["services"](made) if "services" in container.replaced else made
 
+    @property
+    def pull_address(self) -> str:
+        """What a person can `git pull` from by hand."""
+        return str(self.repository.git_dir)
+
     def reading(self, commit: str) -> AbstractAsyncContextManager[Workspace]:
         """The files of a commit for an agent that only reads."""
         return self.checkouts.reading(commit)

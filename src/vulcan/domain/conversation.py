@@ -19,10 +19,23 @@ from vulcan.domain.events import (
     NoteKept,
     ProseCompacted,
 )
-from vulcan.domain.messages import Message, Note, NoteKind, Proposal, Speaker
+from vulcan.domain.messages import Intent, Message, Note, NoteKind, Proposal, Speaker
 
 COMPACT_ABOVE, KEEP = 24_000, 8_000
 """Characters of prose above which older messages are compacted, and how many the newest messages keep."""
+
+SETTLING = frozenset(
+    [
+        Intent.NEW_JOB,
+        Intent.CONFIRMATION,
+        Intent.APPROVAL,
+        Intent.REFUSAL,
+        Intent.CANCEL,
+        Intent.UNDO,
+        Intent.RESUME,
+    ]
+)
+"""Acts after which what Vulcan asked before is no longer open; a question or a remark in between leaves it open."""
 
 DIGEST = 12_000
 PERSON_LINE, VULCAN_LINE, SHORT_LINE = 400, 120, 80
@@ -47,7 +60,7 @@ class Conversation:
 
     Attributes:
         job: the job that is talked about; `jobs` are all of them, oldest first.
-        proposal: what a plain yes would set off now.
+        proposal: what a plain yes would set off now; `proposed` is its place in the log.
         compacted: up to which message `digest` stands for the prose.
         usage: what the conversation's own model calls cost; those of jobs are the jobs'.
     """
@@ -61,6 +74,7 @@ class Conversation:
     jobs: tuple[str, ...] = ()
     chosen: int = 0
     proposal: Proposal | None = None
+    proposed: int = 0
     compacted: int = 0
     digest: str = ""
     compactions: int = 0
@@ -103,8 +117,17 @@ def fold(events: Iterable[tuple[Event, float]]) -> Conversation:
 
 def _said(before: Conversation, event: MessageSaid) -> Conversation:
     message = Message(before.seq + 1, event.speaker, event.intent, event.text, event.job)
-    answered = None if event.speaker is Speaker.PERSON else before.proposal
-    return replace(before, messages=(*before.messages, message), proposal=answered)
+    proposal = None if _settled(before, event) else before.proposal
+    return replace(before, messages=(*before.messages, message), proposal=proposal)
+
+
+def _settled(before: Conversation, event: MessageSaid) -> bool:
+    """Whether an answer leaves nothing open: what was asked is done, declined or overtaken by another act."""
+    asked = before.proposal
+    if asked is None or event.speaker is Speaker.PERSON:
+        return False
+    just_asked = not before.messages or before.proposed > before.messages[-1].seq
+    return not just_asked and (event.intent in SETTLING or event.intent is asked.intent)
 
 
 def _kept(before: Conversation, event: NoteKept) -> Conversation:
@@ -126,7 +149,7 @@ _HANDLERS: dict[type[Event], Callable[[Conversation, Any], Conversation]] = {
         before, notes=tuple(note for note in before.notes if note.number != event.number)
     ),
     JobChosen: _chosen,
-    ActProposed: lambda before, event: replace(before, proposal=event.proposal),
+    ActProposed: lambda before, event: replace(before, proposal=event.proposal, proposed=before.seq + 1),
     ProseCompacted: lambda before, event: replace(
         before, compacted=event.upto, digest=event.digest, compactions=before.compactions + 1
     ),

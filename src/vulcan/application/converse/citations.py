@@ -1,4 +1,4 @@
-"""Sources in an answer: each must exist, which code checks before a line is shown."""
+"""Sources in an answer: each must exist, which code checks before a paragraph is shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vulcan.application.answer import NOT_IN_LOG
+from vulcan.application.converse.blocks import Block
 
 _BRACKET = re.compile(r"\[([^\[\]\n]+)\](?!\()")
 _EVENT = re.compile(r"(?:events?\s+)?(\d{1,9})(?:\s*(?:-|to)\s*(\d{1,9}))?", re.IGNORECASE)
@@ -36,27 +37,28 @@ class Sources:
     lines: Callable[[str], int | None]
 
 
-def complaint(line: str, sources: Sources) -> str:
-    """Why a line may not be shown: it cites what does not exist, or states something without a source. Else empty."""
-    cited, unknown = _citations(line, sources)
-    if unknown := list(dict.fromkeys([*unknown, *_loose(line, sources)])):
+def complaint(block: Block, sources: Sources) -> str:
+    """Why a block may not be shown: it cites what does not exist, or states something without a source. Else empty."""
+    prose = block.prose
+    cited, unknown = _citations(prose, sources)
+    if unknown := list(dict.fromkeys([*unknown, *_loose(prose, sources)])):
         return f"{', '.join(unknown)} does not exist"
-    if not cited and _states_something(line):
+    if not cited and (block.has_code or _states_something(prose)):
         return "there is no source"
     return ""
 
 
-def _states_something(line: str) -> bool:
-    plain = line.strip().strip("*#-` ")
-    return (
-        bool(re.search(r"\w", plain)) and NOT_IN_LOG not in plain.lower() and not plain.endswith((":", "?"))
-    )
+def _states_something(prose: str) -> bool:
+    if NOT_IN_LOG in " ".join(prose.lower().split()):
+        return False
+    plain = (line.strip().strip("*#-` ") for line in prose.split("\n"))
+    return any(re.search(r"\w", line) and not line.endswith((":", "?")) for line in plain)
 
 
-def _citations(line: str, sources: Sources) -> tuple[int, list[str]]:
-    """How many sources a line names, and those of them that do not exist."""
+def _citations(prose: str, sources: Sources) -> tuple[int, list[str]]:
+    """How many sources a text names, and those of them that do not exist."""
     count, unknown = 0, []
-    for bracket in _BRACKET.finditer(line):
+    for bracket in _BRACKET.finditer(prose):
         kind = ""
         for piece in re.split(r"[,;]\s*", bracket[1]):
             kind, exists = _check(piece.strip(), kind, sources)
@@ -69,15 +71,15 @@ def _citations(line: str, sources: Sources) -> tuple[int, list[str]]:
     return count, unknown
 
 
-def _loose(line: str, sources: Sources) -> list[str]:
-    """Sources that a line names in any other form (in prose, as a link) and that do not exist."""
+def _loose(prose: str, sources: Sources) -> list[str]:
+    """Sources that a text names in any other form (in prose, as a link) and that do not exist."""
     events = [
         found[0]
-        for found in _EVENT_ANYWHERE.finditer(line)
+        for found in _EVENT_ANYWHERE.finditer(prose)
         if not {_number(digits) for digits in re.findall(r"\d+", found[1])} <= sources.events
     ]
     places = []
-    for found in _PLACE_ANYWHERE.finditer(line):
+    for found in _PLACE_ANYWHERE.finditer(prose):
         known, first = sources.lines(found[1]), _number(found[2])
         last = _number(found[3] or found[2])
         if (known is None and not _HOST.search(found[1])) or (

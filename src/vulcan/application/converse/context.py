@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vulcan.application.amendments import numbered_list
+from vulcan.application.converse.asking import question_of
 from vulcan.domain.conversation import Conversation
 from vulcan.domain.job import Ended, Job, Waiting
 from vulcan.domain.messages import Note
@@ -22,6 +23,8 @@ def context_of(conversation: Conversation, job: Job | None) -> str:
         parts.append(_job(conversation.job, job))
     if conversation.digest:
         parts.append(f"Earlier in the conversation, in short:\n{conversation.digest}")
+    if conversation.proposal is not None:
+        parts.append(f"Vulcan asked this, and it waits for a yes or no: {question_of(conversation.proposal)}")
     said = "\n".join(f"{m.speaker.value}: {_clipped(m.text)}" for m in conversation.recent[:-1])
     if said:
         parts.append(f"The conversation's last messages:\n{said}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from vulcan.application.answer import NOT_IN_LOG, answer, common_topic, told
+from vulcan.application.answer import NOT_IN_LOG, answer, common_topic, told, words_at_work
+from vulcan.application.converse.blocks import Block, BlockReader
 from vulcan.application.converse.citations import Sources, complaint
-from vulcan.application.converse.recognise import asks_why
+from vulcan.application.converse.words import asks_why
 from vulcan.application.diffs import added_lines
 from vulcan.application.overview import overview
 from vulcan.application.ports import Answerer, CallJournal, History, StoredEvent, Workspace
@@ -17,7 +19,10 @@ from vulcan.domain.job import Job
 Show = Callable[[str], None]
 MAX_LOG = 30_000
 MAX_DIFF = 12_000
-LEFT_OUT = "(Left out: a sentence whose source does not exist.)"
+MAX_WORDS = 12_000
+MAX_ATTACHED = 30_000
+_ATTACHED = re.compile(r"""(?<![\w@])@(?:"([^"\n]+)"|([^\s,;!?()"'`]+))""")
+LEFT_OUT = "(Left out: what has no source, or one that does not exist.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Subject:
         log: the job's events; empty where the question is about the repository alone.
         commit: the commit whose files may be read and cited.
         workspace: opens these files for reading.
+        kept: the text of a blob, such as a model's recorded reply.
     """
 
     log: Sequence[StoredEvent]
@@ -35,6 +41,7 @@ class Subject:
     history: History
     commit: str
     workspace: Callable[[], AbstractAsyncContextManager[Workspace]]
+    kept: Callable[[str], str]
 
 
 def from_log(question: str, subject: Subject) -> str:
@@ -62,10 +69,10 @@ async def from_model(
     journal: CallJournal,
     show: Show,
 ) -> str:
-    """A model's answer, of which only lines with sources that exist are shown; it may mend the others once."""
+    """A model's answer, of which only blocks with sources that exist are shown; it may mend the others once."""
     sources = sources_of(subject)
     told_of = _told_of(context, subject)
-    checked = CheckedLines(sources, show)
+    checked = CheckedBlocks(sources, show)
     async with subject.workspace() as files:
         text = await answerer.answer(key, told_of, question, files, journal, checked.add)
         checked.end(text)
@@ -77,47 +84,79 @@ async def from_model(
         checked.say(f"That is {NOT_IN_LOG}, and the files do not say it.")
     elif checked.refused:
         checked.say(LEFT_OUT)
-    return "\n".join(checked.shown)
+    return checked.text
 
 
-class CheckedLines:
-    """Passes an answer's lines on as they are complete, as far as their sources exist."""
+class CheckedBlocks:
+    """Passes an answer's blocks on as they are whole, as far as their sources exist."""
 
     def __init__(self, sources: Sources, show: Show) -> None:
         self._sources, self._show = sources, show
         self.shown: list[str] = []
         self.refused: list[tuple[str, str]] = []
-        self._rest = ""
+        self.text = ""
+        self._rest, self._reader = "", BlockReader()
 
     def add(self, fragment: str) -> None:
-        """Take in what came; a line is looked at once it is whole."""
+        """Take in what came; a block is looked at once it is whole."""
         *whole, self._rest = (self._rest + fragment).split("\n")
         for line in whole:
-            self._line(line)
+            self._judge(self._reader.add(line))
 
     def end(self, text: str) -> None:
         """The answer is whole; `text` is all of it, of which some may have come already, and nothing else counts."""
-        self._rest, lines = "", text.split("\n")
-        self.refused = [(line, why) for line, why in self.refused if line in lines]
-        for line in lines:
-            self._line(line)
+        reader, self._reader, self._rest = BlockReader(), BlockReader(), ""
+        blocks = [*map(reader.add, text.split("\n")), reader.end()]
+        known = {block.text for block in blocks if block}
+        self.refused = [(block, why) for block, why in self.refused if block in known]
+        for block in blocks:
+            self._judge(block)
 
     def begin_again(self) -> None:
         """Forget what was refused: it is being mended."""
         self.refused = []
 
-    def say(self, line: str) -> None:
-        """Show a line of Vulcan's own."""
-        self.shown.append(line)
-        self._show(f"{line}\n")
+    def say(self, text: str, *, apart: bool = False) -> None:
+        """Show something; `apart` puts a blank line before it."""
+        piece = f"\n{text}" if apart and self.shown else text
+        self.text += f"\n{piece}" if self.shown else piece
+        self.shown.append(text)
+        self._show(f"{piece}\n")
 
-    def _line(self, line: str) -> None:
-        if not line.strip() or line in self.shown or line in dict(self.refused):
+    def _judge(self, block: Block | None) -> None:
+        if block is None or block.text in self.shown or block.text in dict(self.refused):
             return
-        if why := complaint(line, self._sources):
-            self.refused.append((line, why))
+        if why := complaint(block, self._sources):
+            self.refused.append((block.text, why))
         else:
-            self.say(line)
+            self.say(block.text, apart=block.apart)
+
+
+def attached(message: str, subject: Subject) -> str:
+    """Files that a message names as `@path`, with their lines' numbers; empty where it names none."""
+    parts, room = [], MAX_ATTACHED
+    for path, text in _files_named(message, subject).items():
+        if room <= 0:
+            break
+        lines = "\n".join(f"{number} {line}" for number, line in enumerate(text.splitlines(), 1))
+        parts.append(f"The person attached {path}, here with the numbers of its lines:\n{lines[:room]}")
+        room -= len(lines)
+    return "\n\n".join(parts)
+
+
+def _files_named(message: str, subject: Subject) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for quoted, plain in _ATTACHED.findall(message):
+        for path in (quoted or plain, plain.rstrip(".:")):
+            text = _text_of(subject, path)
+            if text is not None:
+                found[path] = text
+    return found
+
+
+def _text_of(subject: Subject, path: str) -> str | None:
+    content = subject.history.content(subject.commit, path) if subject.commit and path else None
+    return None if content is None or b"\0" in content else content.decode(errors="replace")
 
 
 def sources_of(subject: Subject) -> Sources:
@@ -138,15 +177,19 @@ def _told_of(context: str, subject: Subject) -> str:
     parts = [f"{files}\n(What you read are the files {of}.)" if files else "", context]
     if subject.log:
         parts.append(f"The job's log, by number of event:\n{told(subject.log)[-MAX_LOG:]}")
+        words = words_at_work(subject.log, subject.kept)[-MAX_WORDS:]
+        parts.append(
+            f"What the agents said while they worked, for questions of why:\n{words}" if words else ""
+        )
     if subject.job.generation:
         diff = subject.history.diff(subject.job.generation.metadata.base, subject.job.newest_commit)
         parts.append(f"The job's change:\n```diff\n{diff[:MAX_DIFF]}\n```")
     return "\n\n".join(part for part in parts if part)
 
 
-def _complaint(question: str, checked: CheckedLines) -> str:
-    wrong = "\n".join(f"- {line}  ({why})" for line, why in checked.refused)
+def _complaint(question: str, checked: CheckedBlocks) -> str:
+    wrong = "\n\n".join(f"{block}\n({why})" for block, why in checked.refused)
     return (
-        f"{question}\n\nOf your answer these lines can't be shown:\n{wrong}\nGive only these lines again, each with a "
-        f'source that exists, or say "{NOT_IN_LOG}" of what has none. The other lines are shown already.'
+        f"{question}\n\nOf your answer these parts can't be shown:\n\n{wrong}\n\nGive only these parts again, each with "
+        f'a source that exists, or say "{NOT_IN_LOG}" of what has none. The other parts are shown already.'
     )

@@ -2,163 +2,43 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from vulcan.application.amendments import Word, read_word
+from vulcan.application.amendments import AGREED, DECLINED, GO_ON, Word, plain_words, read_word
 from vulcan.application.answer import common_topic
 from vulcan.application.converse.commands import BY_NAME, COMMANDS
+from vulcan.application.converse.words import (
+    APPROVE,
+    BARE,
+    BARE_ACTS,
+    CANCEL,
+    ENDING,
+    FINAL,
+    GREETINGS,
+    HELLO,
+    HESITATION,
+    LEAVE,
+    LEFT,
+    MORE_BUDGET,
+    NAMED,
+    NOT_AGREED,
+    NOT_MERGED,
+    NOTHING_WAITS,
+    PAUSE,
+    PRAISE,
+    PULL,
+    REFUSE,
+    THANKS,
+    UNDO,
+    asks_why,
+    begins,
+    is_question,
+    wanted_page,
+)
 from vulcan.domain.conversation import only_notes
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import WaitingFor
 from vulcan.domain.messages import Intent, Proposal
-
-YES = frozenset(["yes", "y", "yes please", "do it", "go ahead", "sure", "ok", "okay", "yep", "yeah"])
-NO = frozenset(["no", "n", "nope", "no thanks", "don't", "do not", "leave it", "never mind"])
-APPROVE = frozenset(["approve", "approved", "approve it", "merge", "merge it", "lgtm"])
-REFUSE = frozenset(["refuse", "reject", "refuse it", "reject it", "don't merge", "do not merge"])
-PAUSE = frozenset(["pause", "stop", "wait", "hold on", "pause it", "stop it", "hold"])
-RESUME = frozenset(["resume", "continue", "go on", "carry on", "resume it"])
-CANCEL = frozenset(["cancel", "cancel it", "cancel the job", "abort", "abort it"])
-NAMED = {Intent.APPROVAL: APPROVE, Intent.REFUSAL: REFUSE, Intent.CANCEL: CANCEL}
-BARE_ACTS = frozenset([Intent.APPROVAL, Intent.CANCEL, Intent.UNDO, Intent.RESUME, Intent.PAUSE])
-"""What "/approve not yet" or "/undo OTHER" must not do."""
-
-HESITATION = frozenset(
-    [
-        "",
-        "hm",
-        "hmm",
-        "let me think",
-        "let me see",
-        "never mind",
-        "one moment",
-        "a moment",
-        "just a moment",
-        "not yet",
-    ]
-)
-LEFT = "Left as it is."
-HELLO = "Hello. What is to be done? (/help lists the commands)"
-UNDO = frozenset(["undo", "undo it", "undo the job"])
-GREETINGS = frozenset(["hi", "hello", "hey", "good morning", "good evening", "moin", "hallo"])
-THANKS = frozenset(["thanks", "thank you", "thx", "great", "great, thanks", "nice", "perfect", "cool"])
-BARE = frozenset(["help", "status", "cost", "diff", "jobs", "plan", "notes"])
-LEAVE = frozenset(["quit", "exit", "bye", "goodbye"])
-ASKING = frozenset(
-    [
-        "what",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "when",
-        "where",
-        "why",
-        "how",
-        "is",
-        "are",
-        "was",
-        "were",
-        "does",
-        "do",
-        "did",
-        "has",
-        "have",
-        "had",
-        "can",
-        "could",
-        "will",
-        "would",
-    ]
-)
-VERBS = frozenset(
-    [
-        "add",
-        "allow",
-        "avoid",
-        "bring",
-        "build",
-        "bump",
-        "change",
-        "clean",
-        "convert",
-        "correct",
-        "create",
-        "cut",
-        "delete",
-        "deprecate",
-        "document",
-        "drop",
-        "emit",
-        "enable",
-        "ensure",
-        "expose",
-        "extend",
-        "extract",
-        "fix",
-        "give",
-        "handle",
-        "hide",
-        "implement",
-        "improve",
-        "include",
-        "introduce",
-        "keep",
-        "let",
-        "limit",
-        "log",
-        "make",
-        "merge",
-        "mend",
-        "migrate",
-        "move",
-        "optimise",
-        "optimize",
-        "parse",
-        "pin",
-        "port",
-        "prevent",
-        "print",
-        "provide",
-        "raise",
-        "read",
-        "reduce",
-        "refactor",
-        "reject",
-        "remove",
-        "rename",
-        "reorder",
-        "replace",
-        "report",
-        "restore",
-        "return",
-        "rewrite",
-        "round",
-        "set",
-        "show",
-        "simplify",
-        "skip",
-        "sort",
-        "speed",
-        "split",
-        "stop",
-        "strip",
-        "support",
-        "switch",
-        "take",
-        "teach",
-        "test",
-        "turn",
-        "update",
-        "upgrade",
-        "use",
-        "validate",
-        "warn",
-        "wrap",
-        "write",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +48,7 @@ class Situation:
     Attributes:
         overtaken: whether a yes may be for something else than `proposal`: it was asked elsewhere or before a
             restart, or the job has asked something since.
+        merge_asked: whether the merge that waits is what the person was asked about last.
     """
 
     job: str = ""
@@ -176,11 +57,17 @@ class Situation:
     waiting_for: WaitingFor | None = None
     proposal: Proposal | None = None
     overtaken: bool = False
+    merge_asked: bool = False
 
     @property
     def under_way(self) -> bool:
         """Whether there is a job that has not ended."""
         return bool(self.job) and not self.ended
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything waits for the person's word."""
+        return self.proposal is not None or self.waiting_for is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +78,7 @@ class Understood:
         exact: whether a command or exact words said it, so that nothing was guessed.
         command: the slash command's name, or the bare word's.
         agreed: what Vulcan had asked about and the person said yes to.
+        declined: whether the person said no to it.
     """
 
     intent: Intent
@@ -198,6 +86,7 @@ class Understood:
     exact: bool = True
     command: str = ""
     agreed: Proposal | None = None
+    declined: bool = False
 
 
 def recognise(message: str, situation: Situation) -> Understood | None:
@@ -209,7 +98,7 @@ def recognise(message: str, situation: Situation) -> Understood | None:
     text = message.strip()
     if text.startswith("/"):
         return _slash(text)
-    words = re.sub(r"\s+", " ", text.lower()).rstrip(".! ")
+    words = plain_words(text)
     for reader in (_agreement, _reply_to_job, _plain_words):
         understood = reader(words, text, situation)
         if understood is not None:
@@ -238,13 +127,14 @@ def _agreement(words: str, _text: str, situation: Situation) -> Understood | Non
     if asked is None:
         return None
     named = next((intent for intent, names in NAMED.items() if words in names), None)
-    if words in YES or named is asked.intent:
+    if words in GO_ON and asked.intent in ENDING:
+        return Understood(asked.intent, asked.text, exact=False)
+    if words in AGREED or named is asked.intent:
         return _agreed(asked, situation)
-    if words in NO:
-        return Understood(Intent.SMALL_TALK, LEFT)
-    # "cancel" may be for the question or for the job: the harmless reading holds, or it is asked
-    if named is Intent.CANCEL:
-        return Understood(Intent.SMALL_TALK, f"{LEFT} To end the job: /cancel" if situation.job else LEFT)
+    if words in DECLINED or named is Intent.CANCEL:
+        # "cancel" may be for the question or for the job: the harmless reading holds
+        text = f"{LEFT} To end the job: /cancel" if named and situation.job else LEFT
+        return Understood(Intent.SMALL_TALK, text, declined=True)
     if named and situation.waiting_for is WaitingFor.APPROVAL:
         return Understood(named, exact=False)
     return None
@@ -263,26 +153,71 @@ def _reply_to_job(words: str, text: str, situation: Situation) -> Understood | N
     waits = situation.waiting_for
     if waits is WaitingFor.CONFIRMATION and text and read_word(text).word is not Word.SAY:
         return Understood(Intent.CONFIRMATION, text)
-    if waits is WaitingFor.APPROVAL and words in APPROVE | YES:
-        return Understood(Intent.APPROVAL, exact=words in APPROVE)
-    if waits is WaitingFor.APPROVAL and words in REFUSE:
-        return Understood(Intent.REFUSAL, exact=not words.endswith("merge"))  # it may mean: not yet
-    if waits is WaitingFor.RESUME and words in RESUME:
+    if waits is WaitingFor.CONFIRMATION and words in DECLINED:
+        return Understood(Intent.UNCLEAR, NOT_AGREED)
+    if waits is WaitingFor.APPROVAL:
+        return _on_the_merge(words, situation)
+    if waits is WaitingFor.RESUME and words in AGREED:
         return Understood(Intent.RESUME)
+    if waits is WaitingFor.BUDGET and words in AGREED:
+        return Understood(Intent.UNCLEAR, MORE_BUDGET)
     return None
+
+
+def _on_the_merge(words: str, situation: Situation) -> Understood | None:
+    """A yes merges where the merge was asked about last; whatever could be for something else is asked about."""
+    if words in APPROVE | AGREED:
+        asked_for = situation.merge_asked and words not in GO_ON
+        return Understood(Intent.APPROVAL, exact=words in APPROVE or asked_for)
+    if words in REFUSE:
+        return Understood(Intent.REFUSAL, exact=not words.endswith("merge"))  # it may mean: not yet
+    return Understood(Intent.UNCLEAR, NOT_MERGED) if words in DECLINED else None
+
+
+def agreement(message: str, situation: Situation, *, certain: bool) -> Understood:
+    """What a model took for a yes, in words that no list has, to whatever waits."""
+    asked, waits = situation.proposal, situation.waiting_for
+    if asked is not None:
+        sure = certain and (asked.intent not in FINAL or begins(message, AGREED))
+        return _agreed(asked, situation) if sure else Understood(asked.intent, asked.text, exact=False)
+    readings = {
+        WaitingFor.CONFIRMATION: Understood(Intent.CONFIRMATION, "ok", exact=certain),
+        WaitingFor.APPROVAL: Understood(Intent.APPROVAL, exact=False),
+        WaitingFor.RESUME: Understood(Intent.RESUME, exact=certain and begins(message, AGREED)),
+        WaitingFor.BUDGET: Understood(Intent.UNCLEAR, MORE_BUDGET),
+        WaitingFor.CLARIFICATION: Understood(Intent.ANSWER, message),
+    }
+    nothing = Understood(Intent.SMALL_TALK, NOTHING_WAITS)
+    return readings.get(waits, nothing) if waits is not None else nothing
+
+
+def refusal(text: str, situation: Situation) -> Understood:
+    """What a model took for a no; only a merge that waits can be refused, and that is asked about first."""
+    if not situation.asks:
+        return Understood(Intent.SMALL_TALK, NOTHING_WAITS)
+    if situation.proposal is not None or situation.waiting_for is None:
+        return Understood(Intent.SMALL_TALK, LEFT, declined=True)
+    readings = {
+        WaitingFor.CONFIRMATION: Understood(Intent.UNCLEAR, NOT_AGREED),
+        WaitingFor.APPROVAL: Understood(Intent.REFUSAL, text, exact=False),
+    }
+    return readings.get(situation.waiting_for, Understood(Intent.SMALL_TALK, LEFT))
 
 
 def _plain_words(words: str, text: str, situation: Situation) -> Understood | None:
     asks = situation.waiting_for is WaitingFor.CLARIFICATION
     readings = (
         (words in BARE, Understood(Intent.COMMAND, command=words)),
+        (bool(situation.job) and words in PULL, Understood(Intent.COMMAND, command="pull")),
+        (bool(page := wanted_page(words)), Understood(Intent.COMMAND, command=page)),
         (words in LEAVE, Understood(Intent.COMMAND, command="quit")),
         (words in GREETINGS, Understood(Intent.SMALL_TALK, HELLO)),
         (words in THANKS, Understood(Intent.SMALL_TALK, "You are welcome.")),
+        (words in PRAISE and not situation.asks, Understood(Intent.SMALL_TALK, "You are welcome.")),
         (situation.under_way and words in CANCEL, Understood(Intent.CANCEL)),
         (bool(situation.job) and words in UNDO, Understood(Intent.UNDO, exact=False)),
         ((situation.busy or asks) and words in PAUSE, Understood(Intent.PAUSE)),
-        (asks and words in RESUME, Understood(Intent.RESUME)),
+        (situation.under_way and words in GO_ON, Understood(Intent.RESUME)),
         (_answers(text, situation), Understood(Intent.ANSWER, text)),
         (only_notes(text), Understood(Intent.SMALL_TALK, "Kept; see /notes.")),
     )
@@ -291,36 +226,10 @@ def _plain_words(words: str, text: str, situation: Situation) -> Understood | No
 
 def _answers(text: str, situation: Situation) -> bool:
     asked = situation.waiting_for is WaitingFor.CLARIFICATION
-    return asked and text.lower().rstrip(".! ") not in HESITATION and not is_question(text)
+    return asked and plain_words(text) not in HESITATION and not is_question(text)
 
 
 def _common_question(text: str, situation: Situation) -> Understood | None:
     if situation.job and is_question(text) and not asks_why(text) and common_topic(text):
         return Understood(Intent.QUESTION, text)
     return None
-
-
-def is_question(text: str) -> bool:
-    """Whether a message has the form of a question."""
-    first = re.match(r"[a-z']*", text.strip().lower())
-    return text.rstrip().endswith("?") or (first is not None and first[0] in ASKING)
-
-
-def asks_why(text: str) -> bool:
-    """Whether reasons are asked for, which the log's common topics do not give."""
-    return re.search(r"\b(why|how come|reason|explain|how does|how do|what does)\b", text.lower()) is not None
-
-
-def is_order(text: str) -> bool:
-    """Whether a message begins as an order to change something does ("Add ...", "Please fix ...")."""
-    words = re.findall(r"[a-z']+", text.strip().lower())
-    while words and words[0] in {"please", "now", "then", "and", "also"}:
-        words = words[1:]
-    to_vulcan = len(words) > 1 and words[1] in {"me", "us", "you", "your", "asking", "talking"}
-    return bool(words) and words[0] in VERBS and not to_vulcan and not text.rstrip().endswith("?")
-
-
-def is_wish(text: str) -> bool:
-    """Whether a message has the form of a wish for the work: an order, or what must or should be."""
-    wishes = re.search(r"\b(must|should|shall|needs? to|has to|have to|instead|rather)\b", text.lower())
-    return is_order(text) or (wishes is not None and not is_question(text))

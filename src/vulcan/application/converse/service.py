@@ -21,8 +21,10 @@ from vulcan.application.ports import (
     SourceRepository,
     Workers,
 )
+from vulcan.application.ports.models import Models
 from vulcan.application.ports.project import Projects
 from vulcan.application.settings import Settings
+from vulcan.application.suite_page import run_tests
 from vulcan.domain.conversation import Conversation, fold
 from vulcan.domain.errors import UserError
 from vulcan.domain.events import ConversationStarted
@@ -45,6 +47,7 @@ class Surroundings:
     settings: Settings
     source: Callable[[], SourceRepository]
     projects: Projects
+    models: Models
     workers: Callable[[Sequence[str]], Workers]
     interpreter: Interpreter | None
     answerer: Answerer | None
@@ -99,16 +102,27 @@ class Conversations:
     ) -> Talk:
         """Open a conversation about a repository; `options` go to the processes that work on its jobs."""
         around, settings = self._surroundings, self._surroundings.settings
+        workers, model = around.workers(options), settings.model.name
+
+        def choose_model(name: str) -> str:
+            nonlocal model
+            if name:
+                around.models.check(name)
+                workers.use_model(name)
+                model = name
+            return model
 
         def order(instruction: str) -> Order:
-            chosen = (settings.model.name, settings.budget, settings.review)
+            chosen = (model, settings.budget, settings.review)
             return Order(instruction, repository, *chosen, by=by, ask=ask, blind=blind)
 
         services = Services(
             jobs=self._jobs,
-            workers=around.workers(options),
+            workers=workers,
             order=order,
             subject=lambda job: self.subject(job, repository),
+            tests=lambda job: self.run_tests(job, repository),
+            model=choose_model,
             interpreter=around.interpreter,
             answerer=around.answerer,
             budget=settings.budget,
@@ -134,11 +148,35 @@ class Conversations:
             state, request = queries.job(job), queries.request(job)
             project, commit = self._surroundings.projects(Path(request.repository)), state.newest_commit
             log = queries.events(job)
-            return Subject(log, state, project.repository, commit, lambda: project.reading(commit))
+            return Subject(
+                log, state, project.repository, commit, lambda: project.reading(commit), self._kept
+            )
         found = self._surroundings.source().inspect(repository)
         project = self._surroundings.projects(found.root)
         project.repository.fetch(found.root, found.head)
-        return Subject((), Job(), project.repository, found.head, lambda: project.reading(found.head))
+        return Subject(
+            (), Job(), project.repository, found.head, lambda: project.reading(found.head), self._kept
+        )
+
+    async def run_tests(self, job: str, repository: Path) -> str:
+        """Run the project's tests on a job's newest commit, or on the commit that is checked out; says how it went."""
+        if job:
+            queries = self._jobs.queries
+            state, request = queries.job(job), queries.request(job)
+            project = self._surroundings.projects(Path(request.repository))
+            commit, base, of = state.newest_commit, request.base_commit, f"job {job}'s newest commit"
+        else:
+            found = self._surroundings.source().inspect(repository)
+            project, commit, base = self._surroundings.projects(found.root), found.head, found.head
+            unseen = f", without what is not committed ({found.dirty} files)" if found.dirty else ""
+            of = f"{found.branch or 'what is checked out'}{unseen}"
+        if commit == base:
+            project.repository.fetch(project.root, commit)
+        said = await run_tests(project.services, job, commit, base)
+        return f"{of} ({commit[:10]}): {said}"
+
+    def _kept(self, digest: str) -> str:
+        return self._blobs.get(digest).decode(errors="replace")
 
     def _state(self, conversation: str) -> Conversation:
         return fold((stored.event, stored.at) for stored in self._open().read(conversation))

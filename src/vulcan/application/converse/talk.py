@@ -1,7 +1,8 @@
 """One conversation: hears a message, finds out what it wants, does it, and answers.
 
 What costs money or can't be taken back is never set off by a guess: it needs a command, exact words, a model's reading
-that a second, independent one bears out, or a yes to Vulcan's question.
+that a second, independent one bears out, or a yes to Vulcan's question. A yes in words that only a model understands
+starts work; it merges, ends and undoes nothing.
 """
 
 from __future__ import annotations
@@ -12,24 +13,20 @@ from dataclasses import dataclass, replace
 
 from vulcan.application.amendments import Amendment, Word, read_word
 from vulcan.application.answer import answer
+from vulcan.application.converse.asking import question_of, quoted
 from vulcan.application.converse.commands import help_text
 from vulcan.application.converse.context import context_of, state_of
 from vulcan.application.converse.log import ConversationCalls, ConversationLog
 from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
-from vulcan.application.converse.questions import Show, Subject, from_log, from_model
-from vulcan.application.converse.recognise import (
-    Situation,
-    Understood,
-    is_order,
-    is_question,
-    is_wish,
-    recognise,
-)
+from vulcan.application.converse.questions import Show, Subject, attached, from_log, from_model
+from vulcan.application.converse.recognise import Situation, Understood, agreement, recognise, refusal
+from vulcan.application.converse.words import is_order, is_question, is_request, is_wish, says_go_on
 from vulcan.application.joblog import JobLog
-from vulcan.application.jobs.commands import MAX_INSTRUCTION, Order
+from vulcan.application.jobs.commands import MAX_INSTRUCTION, Order, what_stays
 from vulcan.application.jobs.service import Jobs
 from vulcan.application.ports import Answerer, Interpreter, Workers
 from vulcan.application.secrets import without_secrets
+from vulcan.application.spending import usage_in_words
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
@@ -55,6 +52,9 @@ STOPPED = "(stopped)"
 DOUBLING = frozenset([Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
 WORDS = (SteeringGiven, ClarificationAnswered, RequirementsEdited, RequirementsQuestioned)
 """What a message to a job becomes, which a second time would be a second word."""
+
+MAX_MERGED = 10
+"""Jobs back from the newest that are looked at for what was merged."""
 
 NO_SECRETS = "(What looks like a secret in your message is left out; it was not kept and nobody was told.)"
 OF_ONE_JOB = frozenset([Intent.COMMAND, Intent.NEW_JOB, Intent.STEERING, Intent.ANSWER, Intent.CONFIRMATION])
@@ -89,6 +89,9 @@ class Services:
     Attributes:
         order: an order for an instruction, by the settings.
         subject: what a question is about: a job's log and files, or the repository's for an empty id.
+        tests: runs the project's tests on a job's newest commit, for an empty id on what is checked out, and says how
+            it went.
+        model: chooses the model of work that starts from now on, where a name is given; returns its name.
         interpreter, answerer: None where no model is configured.
     """
 
@@ -96,13 +99,36 @@ class Services:
     workers: Workers
     order: Callable[[str], Order]
     subject: Callable[[str], Subject]
+    tests: Callable[[str], Awaitable[str]]
+    model: Callable[[str], str]
     interpreter: Interpreter | None
     answerer: Answerer | None
     budget: Budget
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waited for the person's word at some moment."""
+
+    job: str
+    waiting_for: WaitingFor | None
+    commit: str
+    proposal: Proposal | None
+
+
+UNSEEN = frozenset([Intent.CONFIRMATION, Intent.APPROVAL, Intent.REFUSAL, Intent.RESUME])
+"""Words for what waits, which may be meant for something else where something else waited when they were typed."""
+
 Handler = Callable[[Understood, Show], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The commit whose merge the person was asked for, and up to where the conversation had come then."""
+
+    commit: str
+    seq: int
 
 
 class Talk:
@@ -111,7 +137,7 @@ class Talk:
     def __init__(self, log: ConversationLog, services: Services) -> None:
         self.log, self._services = log, services
         self._jobs, self._workers = services.jobs, services.workers
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, _Shown] = {}
         self._logs: dict[str, JobLog] = {}
         self._asked: Proposal | None = None
         self._handlers: dict[Intent, Handler] = {
@@ -162,16 +188,32 @@ class Talk:
             waiting_for=state.waiting_for if isinstance(state, Waiting) else None,
             proposal=proposal,
             overtaken=asked_since or proposal != self._asked,
+            merge_asked=self._merge_asked(job),
         )
+
+    def _merge_asked(self, job: Job) -> bool:
+        """Whether nothing was said since the person was asked for this merge, commands aside."""
+        told = self._shown.get(self.job)
+        if told is None or job.approval is None or job.approval.commit != told.commit:
+            return False
+        return all(m.intent is Intent.COMMAND for m in self.log.state.messages if m.seq > told.seq)
+
+    def waits(self) -> Waits:
+        """What waits for the person's word now."""
+        now = self.situation()
+        approval = self._job().approval if self.job else None
+        return Waits(now.job, now.waiting_for, approval.commit if approval else "", now.proposal)
 
     def unanswered(self) -> str:
         """The person's last message, if a kill came before its answer."""
         messages = self.log.state.messages
         return messages[-1].text if messages and messages[-1].speaker is Speaker.PERSON else ""
 
-    async def hear(self, message: str, show: Show) -> Reply:
+    async def hear(self, message: str, show: Show, typed: Waits | None = None) -> Reply:
         """Do what a message wants and answer it; parts of a long answer go to `show` as they come.
 
+        `typed` is what waited when the message was typed, where that was before the answer to the one before it: a yes
+        is not for what has been asked since.
         What can't be done is said in the answer, never raised.
         """
         if len(message) > MAX_INSTRUCTION:
@@ -179,12 +221,15 @@ class Talk:
             return Reply(text, Intent.UNCLEAR, self.job)
         told, message = message, without_secrets(message)
         self.log.refresh()
-        situation = self.situation()
+        situation, unseen = self.situation(), typed is not None and typed != self.waits()
+        situation = replace(situation, overtaken=situation.overtaken or unseen)
         since = self.log.state.updated_at if self.unanswered() == message else None
+        understood = None
         try:
             understood = recognise(message, situation)
             self._record(message, understood.intent if understood else Intent.UNCLEAR)
-            understood = understood or await self._interpret(message)
+            understood = understood or await self._interpret(message, situation)
+            understood = _asked_since(understood) if unseen else understood
             done = since is not None and understood.intent in DOUBLING and self._acted(since)
             reply = (
                 self._done_already() if done else await self._handlers[understood.intent](understood, show)
@@ -193,11 +238,25 @@ class Talk:
             if self.unanswered() != message:
                 self._record(message, Intent.UNCLEAR)
             text = f"{error.message}\n{error.hint}" if error.hint else error.message
-            reply = Reply(text, Intent.UNCLEAR, self.job)
+            agreed = understood.agreed if understood else None
+            reply = Reply(text, agreed.intent if agreed else Intent.UNCLEAR, self.job)
+        if understood and understood.declined:
+            reply = replace(reply, intent=Intent.REFUSAL)
         if told != message and not reply.shown:
             reply = replace(reply, text=f"{reply.text}\n{NO_SECRETS}")
         self._answered(reply)
-        return reply
+        return self._still_asking(reply, situation.proposal, show)
+
+    def _still_asking(self, reply: Reply, asked: Proposal | None, show: Show) -> Reply:
+        """The reply, and what was asked before it and is still open."""
+        if asked is None or self.log.state.proposal != asked or reply.form == "diff" or reply.leave:
+            return reply
+        if question_of(asked) in reply.text:
+            return reply
+        line = f"Still open: {question_of(asked)}"
+        if reply.shown:
+            show(f"{line}\n")
+        return replace(reply, text=f"{reply.text}\n{line}")
 
     def _acted(self, since: float) -> bool:
         """Whether the last message was acted on, and a kill came before its answer."""
@@ -230,39 +289,37 @@ class Talk:
         if event := compacted(self.log.state):
             self.log.append(event)
 
-    async def _interpret(self, message: str) -> Understood:
+    async def _interpret(self, message: str, situation: Situation) -> Understood:
+        """What a model takes the message to want; `situation` is that in which it was said."""
         interpreter = self._services.interpreter
         if interpreter is None:
-            return self._without_model(message, NO_MODEL)
+            return self._without_model(message, NO_MODEL, situation)
         context = context_of(self.log.state, self._job() if self.job else None)
         key = f"chat/{self.log.state.seq}"
         try:
             read = await interpreter.interpret(key, context, message, self._calls())
         except ModelUnavailable as error:
-            return self._without_model(message, f"{error.message}\n{error.hint}".strip())
+            return self._without_model(message, f"{error.message}\n{error.hint}".strip(), situation)
         source = self.log.state.messages[-1].seq
-        remember = tuple((_borne_out(kind, text, message), text) for kind, text in read.remember)
+        remember = tuple((_kind_of(kind, text, message), text) for kind, text in read.remember)
         self.log.append(*(NoteKept(kind, text, source) for kind, text in self._new(remember)))
+        if read.intent is Intent.CONFIRMATION:
+            return agreement(message, situation, certain=read.certain)
+        if read.intent is Intent.COMMAND:
+            return Understood(Intent.COMMAND, command=read.text)
+        if read.intent is Intent.REFUSAL:
+            return refusal(read.text or message, situation)
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
         return Understood(
-            read.intent, text, exact=read.certain and self._borne_out(read.intent, text, message)
+            read.intent, text, exact=read.certain and _borne_out(read.intent, text, message, situation)
         )
 
-    def _borne_out(self, intent: Intent, text: str, message: str) -> bool:
-        """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
-        situation = self.situation()
-        if intent is Intent.NEW_JOB:
-            return text == message and is_order(message) and not situation.under_way
-        if intent is Intent.STEERING and situation.waiting_for in SENT_BACK_TO_WORK:
-            return text == message and is_wish(message)
-        return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
-
-    def _without_model(self, message: str, otherwise: str) -> Understood:
+    def _without_model(self, message: str, otherwise: str, situation: Situation) -> Understood:
         """What can be said of a message by its form alone; whatever that sets off is asked about first."""
         if is_question(message) and self.job:
             return Understood(Intent.QUESTION, message)
         if is_order(message):
-            intent = Intent.STEERING if self.situation().under_way else Intent.NEW_JOB
+            intent = Intent.STEERING if situation.under_way else Intent.NEW_JOB
             return Understood(intent, message, exact=False)
         return Understood(Intent.UNCLEAR, otherwise)
 
@@ -282,24 +339,39 @@ class Talk:
             raise UserError(NO_JOB)
         return self.job
 
-    def _ask_first(self, proposal: Proposal, question: str) -> Reply:
+    def _ask_first(self, proposal: Proposal, beside: str = "") -> Reply:
         self.log.append(ActProposed(proposal))
         self._asked = proposal
-        return Reply(f"{question} (yes/no)", proposal.intent, self.job)
+        return Reply(f"{beside}{question_of(proposal)}", proposal.intent, self.job)
 
     # ------------------------------------------------------------------------------------------------- jobs
 
     async def _new_job(self, understood: Understood, _show: Show) -> Reply:
         text = understood.text.strip()
-        if not understood.exact and not understood.agreed:
-            beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
-            return self._ask_first(
-                Proposal(Intent.NEW_JOB, text), f"{beside}Start a job with this instruction: {text}"
-            )
+        beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
+        lacking = "" if understood.agreed else self._lacking()
+        if not understood.agreed and (lacking or not understood.exact):
+            return self._ask_first(Proposal(Intent.NEW_JOB, text), beside + lacking)
         job = self._adopted(text) or self._request(text)
         self.choose(job)
         self._workers.start(job)
-        return Reply(f"Job {job} is started: {text}", Intent.NEW_JOB, job)
+        return Reply(f"Job {job} is started: {quoted(text)}", Intent.NEW_JOB, job)
+
+    def _merged(self) -> list[str]:
+        """Jobs of this conversation that were merged, newest first, as far back as anybody builds on them."""
+        jobs = reversed(self.log.state.jobs[-MAX_MERGED:])
+        states = {job: self._jobs.queries.log(job).job for job in jobs}
+        return [job for job, state in states.items() if state.deployment and state.deployment.merge_commit]
+
+    def _lacking(self) -> str:
+        """What a new job would start without: what was merged here, and is not in what is checked out."""
+        merged = self._merged()
+        if not merged or self._jobs.queries.is_pulled(merged[0]):
+            return ""
+        return (
+            f"What job {merged[0]} merged is not in your branch yet, and a new job starts from that: say pull first, "
+            "or yes to start without it. "
+        )
 
     def _request(self, text: str) -> str:
         order = self._services.order(text)
@@ -319,9 +391,7 @@ class Talk:
     async def _steer(self, understood: Understood, _show: Show) -> Reply:
         job, situation = self._need_job(), self.situation()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(
-                Proposal(Intent.STEERING, understood.text, job), f"Tell job {job} this: {understood.text}"
-            )
+            return self._ask_first(Proposal(Intent.STEERING, understood.text, job))
         if situation.waiting_for is WaitingFor.CLARIFICATION:
             return await self._answer(understood, _show)
         if situation.waiting_for is WaitingFor.CONFIRMATION:
@@ -344,10 +414,7 @@ class Talk:
     async def _confirm(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(
-                Proposal(Intent.CONFIRMATION, understood.text, job),
-                f"Is this your word on the requirements of job {job}: {understood.text}",
-            )
+            return self._ask_first(Proposal(Intent.CONFIRMATION, understood.text, job))
         return self._amended(job, read_word(understood.text))
 
     def _amended(self, job: str, word: Amendment) -> Reply:
@@ -372,25 +439,23 @@ class Talk:
             raise UserError(f"job {job} does not wait for an approval", hint=f"It {state_of(self._job())}.")
         agreed = understood.agreed
         if not understood.exact and not agreed:
-            what = f"Approve the {asked.action} of {asked.commit[:10]} (job {job})"
-            return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit), what)
-        seen = agreed.commit if agreed else self._shown.get(job, "")
+            return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit))
+        told = self._shown.get(job)
+        seen = agreed.commit if agreed else told.commit if told else ""
         what = self._jobs.commands.approve(job, self._services.by, seen)
         self._workers.start(job)
         return Reply(f"Approved: {what}.", Intent.APPROVAL, job)
 
     def shown(self, job: str, commit: str) -> None:
         """The person was told that the job waits for the approval of this commit: their next word is about that one."""
-        self._shown[job] = commit
+        self._shown[job] = _Shown(commit, self.log.state.seq)
 
     async def _refuse(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
             asked = self._job().approval
-            return self._ask_first(
-                Proposal(Intent.REFUSAL, understood.text, job, asked.commit if asked else ""),
-                f"Refuse what job {job} waits for, which ends it",
-            )
+            commit = asked.commit if asked else ""
+            return self._ask_first(Proposal(Intent.REFUSAL, understood.text, job, commit))
         commit = understood.agreed.commit if understood.agreed else ""
         what = self._jobs.commands.refuse(job, self._services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
@@ -398,18 +463,22 @@ class Talk:
     async def _cancel(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.CANCEL, "", job), f"End job {job}")
+            return self._ask_first(Proposal(Intent.CANCEL, "", job))
         self._jobs.commands.cancel(job, self._services.by)
         return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
 
     async def _undo(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
         if not understood.exact and not understood.agreed:
-            what = f"Undo job {job}: remove its branches and close its open pull request"
-            return self._ask_first(Proposal(Intent.UNDO, "", job), what)
+            stays = what_stays(self._job())
+            return self._ask_first(Proposal(Intent.UNDO, "", job), f"{stays}\n" if stays else "")
         removed = await self._jobs.commands.undo(job, self._services.by)
-        text = "\n".join(f"removed {what}" for what in removed) or "There was nothing to remove."
-        return Reply(text, Intent.UNDO, job)
+        lines = [f"removed {what}" for what in removed] or ["There was nothing to remove."]
+        if stays := what_stays(self._job()):
+            lines.append(
+                f"{stays} ({'your branch has it, too' if self._jobs.queries.is_pulled(job) else 'your branch does not have it'})"
+            )
+        return Reply("\n".join(lines), Intent.UNDO, job)
 
     async def _pause(self, _understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
@@ -423,7 +492,7 @@ class Talk:
             state = "is being worked on" if situation.busy else state_of(self._job())
             return Reply(f"Job {job} {state}.", Intent.RESUME, job)
         if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.RESUME, "", job), f"Go on with job {job}")
+            return self._ask_first(Proposal(Intent.RESUME, "", job))
         self._workers.start(job)
         return Reply(f"Job {job} goes on.", Intent.RESUME, job)
 
@@ -436,7 +505,8 @@ class Talk:
         answerer = self._services.answerer
         if answerer is None:
             return Reply(self._offline(understood.text, subject, NO_MODEL), Intent.QUESTION, self.job)
-        context = context_of(self.log.state, None)
+        named = attached(self.log.state.messages[-1].text, subject)
+        context = "\n\n".join(filter(None, [context_of(self.log.state, None), named]))
         key = f"chat/{self.log.state.seq}/answer"
         try:
             text = await from_model(understood.text, context, subject, answerer, key, self._calls(), show)
@@ -459,6 +529,10 @@ class Talk:
             return Reply("", Intent.COMMAND, self.job, leave=name)
         if name in {"status", "cost"}:
             return await self._figures(name, show)
+        if name == "pull":
+            return await self._pull()
+        if name == "test":
+            return await self._test(show)
         if name == "diff":
             return self._diff()
         words: dict[str, Callable[[], str]] = {
@@ -472,18 +546,29 @@ class Talk:
             "forget": lambda: self._forget(text),
             "job": lambda: self._choose(text),
             "budget": lambda: self._budget(text),
+            "model": lambda: self._model(text),
         }
         return Reply(words[name](), Intent.COMMAND, self.job)
 
     async def _figures(self, name: str, show: Show) -> Reply:
-        own = self.log.state.usage
-        talk = f"This conversation itself: {own.calls} model calls, {own.tokens:,} tokens."
+        talk = f"This conversation itself: {usage_in_words(self.log.state.usage)}."
         if not self.job:
             return Reply(talk if name == "cost" else NO_JOB, Intent.COMMAND)
         reply = await self._question(Understood(Intent.QUESTION, name), show)
         return (
             replace(reply, text=f"{reply.text}\n{talk}", intent=Intent.COMMAND) if name == "cost" else reply
         )
+
+    async def _pull(self) -> Reply:
+        merged = self._merged()
+        if not merged:
+            raise UserError("nothing was merged in this conversation yet", hint="See the jobs with: /jobs")
+        return Reply(await self._jobs.commands.pull(merged[0]), Intent.COMMAND, self.job)
+
+    async def _test(self, show: Show) -> Reply:
+        job = self.job if self.situation().under_way else ""
+        show("The project's tests are being run ...\n")
+        return Reply(await self._services.tests(job), Intent.COMMAND, self.job)
 
     def _diff(self) -> Reply:
         subject = self._services.subject(self._need_job())
@@ -509,13 +594,44 @@ class Talk:
         self.choose(job)
         return f"Job {job}: {state_of(self._job())}"
 
+    def _model(self, text: str) -> str:
+        name = self._services.model(text)
+        if not text:
+            return (
+                f"New jobs are done with {name}."
+                if name
+                else "No model is configured. Choose one: /model NAME"
+            )
+        return f"Jobs that start or go on from here are done with {name}. What is under way keeps its model, as does this chat."
+
     def _budget(self, text: str) -> str:
         job, state = self._need_job(), self._job()
         self._jobs.commands.raise_budget(job, limits_of(state.budget, text), self._services.by)
         return f"The limits of job {job} are changed. Go on with: /resume"
 
 
-def _borne_out(kind: NoteKind, text: str, message: str) -> NoteKind:
+def _asked_since(understood: Understood) -> Understood:
+    """The reading of a message that was typed before what waits now was asked: nothing of it is sure."""
+    if understood.agreed or understood.intent in UNSEEN:
+        return replace(understood, exact=False, agreed=None)
+    if understood.intent is Intent.ANSWER:
+        return Understood(Intent.STEERING, understood.text, exact=False)
+    return understood
+
+
+def _borne_out(intent: Intent, text: str, message: str, situation: Situation) -> bool:
+    """Whether a second reading, by rule, agrees with the model's, or nothing is at stake."""
+    if intent is Intent.NEW_JOB:
+        ordered = is_order(message) or is_request(message)
+        return text == message and ordered and not situation.under_way
+    if intent is Intent.STEERING and situation.waiting_for in SENT_BACK_TO_WORK:
+        return text == message and is_wish(message)
+    if intent is Intent.RESUME:
+        return says_go_on(message)
+    return intent in {Intent.QUESTION, Intent.SMALL_TALK, Intent.STEERING, Intent.PAUSE, Intent.ANSWER}
+
+
+def _kind_of(kind: NoteKind, text: str, message: str) -> NoteKind:
     """A rule holds for later jobs, so it must be in the person's own words: a model may have it from a file."""
     own = " ".join(re.findall(r"\w+", text.lower())) in " ".join(re.findall(r"\w+", message.lower()))
     return kind if own or kind is not NoteKind.RULE else NoteKind.FACT

@@ -238,6 +238,27 @@ class JobCommands:
             raise UserError(f"job {job} has ended already ({ended.outcome.value})")
         log.append(JobCancelled(by))
 
+    async def pull(self, job: str) -> str:
+        """Fast-forward the branch that a job was merged into, where the person has it checked out; says what became of it.
+
+        Raises:
+            UserError: something of the person's is in the way; nothing was changed.
+        """
+        request = self._queries.request(job)
+        project, branch = self._projects(Path(request.repository)), request.base_branch
+        target = await project.forge.branches.head(branch)
+        if not target:
+            raise UserError(f"the forge has no branch {branch}")
+        try:
+            old = project.source.advance(project.root, branch, target)
+        except UserError as error:
+            by_hand = f"By hand: git pull {project.pull_address} {branch}"
+            raise UserError(error.message, hint=f"{error.hint} {by_hand}".strip()) from error
+        if not old:
+            return f"Your {branch} has it already."
+        changed = project.repository.changes(old, target)
+        return f"Your {branch} is brought forward from {old[:10]} to {target[:10]}: {len(changed)} files changed."
+
     async def undo(self, job: str, by: str) -> tuple[str, ...]:
         """Remove what the job made outside of its log: branches, the open pull request, working directories."""
         log = self._queries.log(job)
@@ -255,6 +276,17 @@ class JobCommands:
         state = job.next_stage()
         if not (isinstance(state, Waiting) and state.waiting_for is what):
             raise UserError(f"the job {complaint}", hint="See what it waits for with: vulcan show")
+
+
+def what_stays(job: Job) -> str:
+    """What undoing a job does not take back: its merge; empty where there is none."""
+    merge = job.deployment.merge_commit if job.deployment else ""
+    if not merge or job.request is None:
+        return ""
+    return (
+        f"Its merge stays: {merge[:10]} is on {job.request.base_branch} of the forge. "
+        f"To take that back: git revert -m 1 {merge[:10]}"
+    )
 
 
 async def _remove(job: Job, source: SourceRepository, forge: Forge) -> tuple[str, ...]:

@@ -96,6 +96,17 @@ class JobQueries:
         repository = self._projects(Path(request.repository)).repository
         return repository.diff(request.base_commit, state.newest_commit)
 
+    def is_pulled(self, job: str) -> bool:
+        """Whether what a job merged is in what is checked out in its repository."""
+        deployment = self.job(job).deployment
+        merge = deployment.merge_commit if deployment else ""
+        if not merge:
+            return False
+        project = self._projects(Path(self.request(job).repository))
+        head = project.source.inspect(project.root).head
+        project.repository.fetch(project.root, head)
+        return project.repository.is_ancestor(merge, head)
+
     def recording(self, job: str) -> Iterator[dict[str, object]]:
         """The model's replies as a `recorded:` model plays them."""
         log = self.log(job)

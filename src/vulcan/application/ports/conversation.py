@@ -17,7 +17,8 @@ class Interpretation:
 
     Attributes:
         certain: whether the model sees no other reading.
-        text: the message made whole, where it leans on what was said before; else empty.
+        text: the message made whole, where it leans on what was said before; the command's name for a command; else
+            empty.
         reply: what Vulcan answers to small talk, or asks back.
         remember: what is to be kept as data.
     """
@@ -55,6 +56,9 @@ class Answerer(Protocol):
 
 class Workers(Protocol):
     """Processes that work on jobs beside the conversation."""
+
+    def use_model(self, name: str) -> None:
+        """Have processes that are started from now on ask this model, whatever a job was ordered with."""
 
     def start(self, job: str) -> None:
         """Have the job worked on until it waits or has ended; a job that is being worked on is left alone."""

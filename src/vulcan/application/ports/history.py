@@ -38,6 +38,13 @@ class SourceRepository(Protocol):
     def publish(self, root: Path, branch: str, commit: str) -> None:
         """Make `branch` point at `commit` in the user's repository, bringing the objects; idempotent."""
 
+    def advance(self, root: Path, branch: str, commit: str) -> str:
+        """Fast-forward the branch that is checked out to a commit; returns where it was, empty if it has the commit.
+
+        Raises:
+            UserError: something of the person's is in the way; nothing was changed.
+        """
+
     def withdraw(self, root: Path, branch: str) -> bool:
         """Remove a `vulcan/` branch if it is not checked out; False if there was none."""
 
@@ -87,6 +94,9 @@ class History(Protocol):
 
     def fork_point(self, commit: str) -> str:
         """The newest commit on the first-parent line that is not Vulcan's; the oldest if all are."""
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether a commit is, or is in the history of, another one."""
 
     def committed_at(self, commit: str) -> float:
         """When a commit was made, in seconds since the epoch; 0 for a tree."""

@@ -43,8 +43,8 @@ class DustAgent:
 class Models(Protocol):
     """The models that the settings name, and what else is reachable."""
 
-    def check(self) -> None:
-        """See whether the model that the settings name can be asked; raises `UserError` where something is missing."""
+    def check(self, name: str = "") -> None:
+        """See whether a model (default: those that are set) can be asked; raises `UserError` where something is missing."""
 
     def warm_up(self) -> None:
         """Load what asking needs beside what goes on meanwhile, so that the first request goes out sooner."""

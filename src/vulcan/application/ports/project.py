@@ -11,6 +11,7 @@ from vulcan.application.ports.forge import Forge
 from vulcan.application.ports.history import Repository, SourceRepository
 from vulcan.application.ports.workflow import Observer, WorkflowEngine
 from vulcan.application.ports.workspace import Checkouts, Workspace
+from vulcan.application.services import Services
 
 
 class Project(Protocol):
@@ -31,6 +32,14 @@ class Project(Protocol):
     @property
     def forge(self) -> Forge:
         """Where changes are delivered to."""
+
+    @property
+    def services(self) -> Services:
+        """What stages work with."""
+
+    @property
+    def pull_address(self) -> str:
+        """What a person can `git pull` from by hand."""
 
     @property
     def checkouts(self) -> Checkouts:

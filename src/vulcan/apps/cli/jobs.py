@@ -209,6 +209,8 @@ def undo(job: str, *, as_json: bool) -> None:
 
     That is its branches, its pull request and its working directories.
     """
+    from vulcan.application.jobs.commands import what_stays
+
     vulcan = open_vulcan()
     found = vulcan.jobs.queries.find(job)
     removed = asyncio.run(vulcan.jobs.commands.undo(found, person()))
@@ -218,3 +220,5 @@ def undo(job: str, *, as_json: bool) -> None:
     for what in removed:
         click.echo(f"removed {what}")
     click.echo(f"job {found} is undone" if removed else f"job {found} had made nothing that is still there")
+    if stays := what_stays(vulcan.jobs.queries.job(found)):
+        click.echo(stays)

@@ -53,14 +53,14 @@ class PlainView:
     def __init__(self, out: IO[str], *, tools: bool = False) -> None:
         self._out, self._tools = out, tools
 
-    def saw(self, stored: StoredEvent) -> None:
-        """Print the event's line, if it has one."""
+    def saw(self, stored: StoredEvent, label: str = "") -> None:
+        """Print the event's line, if it has one; `label` tells it from those of another job."""
         if isinstance(stored.event, ToolCalled) and not self._tools:
             return
         words = in_words(stored.event)
         if words:
             clock = time.strftime("%H:%M:%S", time.localtime(stored.at))
-            print(f"{clock} {words}", file=self._out, flush=True)
+            print(f"{clock} {label}{' ' if label else ''}{words}", file=self._out, flush=True)
 
     def __enter__(self) -> Self:
         return self

@@ -32,12 +32,14 @@ class Reading(BaseModel):
         "new job",
         "question",
         "steering",
+        "agreement",
         "approval",
         "refusal",
         "cancel",
         "undo",
         "pause",
         "resume",
+        "run tests",
         "small talk",
         "unclear",
     ]
@@ -78,7 +80,10 @@ class Conversant:
                 hint="Say it as a command (/help), or use a stronger model.",
             ) from error
         remember = tuple((NoteKind(note.kind), note.text) for note in reading.remember)
-        return Interpretation(Intent(reading.intent), reading.certain, reading.text, reading.reply, remember)
+        if reading.intent == "run tests":
+            return Interpretation(Intent.COMMAND, reading.certain, "test", remember=remember)
+        intent = Intent.CONFIRMATION if reading.intent == "agreement" else Intent(reading.intent)
+        return Interpretation(intent, reading.certain, reading.text, reading.reply, remember)
 
     async def answer(
         self,

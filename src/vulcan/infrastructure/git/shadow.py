@@ -104,11 +104,11 @@ def locate(path: Path) -> Layout:
 
 
 @contextmanager
-def shadow(layout: Layout, *, writing: bool = False) -> Iterator[HardenedGit]:
+def shadow(layout: Layout, *, writing: bool = False, index: bool = False) -> Iterator[HardenedGit]:
     """Git on a shadow of the repository, which is gone when the context ends.
 
     With `writing`, root acts as the repository's owner, so that what it leaves there belongs to the owner,
-    and HEAD is not the user's. Without, HEAD and a copy of the index are there.
+    and HEAD is not the user's. Without, HEAD and a copy of the index are there; with `index` the copy always is.
     """
     config = layout.config
     _check_format(layout, config)
@@ -119,7 +119,9 @@ def shadow(layout: Layout, *, writing: bool = False) -> Iterator[HardenedGit]:
         if writing:
             (folder / "HEAD").write_text(_NO_BRANCH, "utf-8")
         else:
-            _copy_state(folder, layout)
+            (folder / "HEAD").write_bytes((layout.git_dir / "HEAD").read_bytes())
+        if index or not writing:
+            _copy_index(folder, layout)
         if owner is not None:
             for item in (folder, *folder.rglob("*")):
                 os.chown(item, *owner, follow_symlinks=False)
@@ -141,9 +143,8 @@ def _furnish(folder: Path, layout: Layout, config: Mapping[str, str]) -> None:
     (folder / "info" / "attributes").write_text(_ATTRIBUTES, "utf-8")
 
 
-def _copy_state(folder: Path, layout: Layout) -> None:
-    """HEAD and index; the index keeps its time, by which git tells which entries may be stale."""
-    (folder / "HEAD").write_bytes((layout.git_dir / "HEAD").read_bytes())
+def _copy_index(folder: Path, layout: Layout) -> None:
+    """The index, with its time, by which git tells which entries may be stale."""
     for name, source in (("index", layout.git_dir), ("info/exclude", layout.common_dir)):
         if (source / name).is_file():
             shutil.copy2(source / name, folder / name)

@@ -1,4 +1,4 @@
-"""The user's own repository: looked at, and given or relieved of a `vulcan/` branch; nothing else."""
+"""The user's own repository: looked at, and given or relieved of a `vulcan/` branch; their own branch only on their word."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vulcan.application.ports import SourceState
 from vulcan.domain.errors import EffectFailed, UserError
+from vulcan.infrastructure.git.advance import is_behind, move, must_be_plain
 from vulcan.infrastructure.git.hardened import HardenedGit
 from vulcan.infrastructure.git.objects import GITLINK, checked_id, present, stream_blobs, tree_entries
 from vulcan.infrastructure.git.refs import Refs
@@ -87,6 +88,24 @@ class GitSource:
                     f"branch {branch} was changed by somebody else just now", hint="Try again."
                 )
         return True
+
+    def advance(self, root: Path, branch: str, commit: str) -> str:
+        """Fast-forward the branch that is checked out to a commit; returns where it was, empty if it has the commit.
+
+        Raises:
+            UserError: something of the person's is in the way; nothing was changed.
+        """
+        layout = locate(root)
+        under_way = tuple(what for name, what in _UNDER_WAY.items() if (layout.git_dir / name).exists())
+        must_be_plain(layout, branch, under_way)
+        host = self._host(layout.root)
+        with shadow(layout, writing=True, index=True) as git:
+            old = Refs(git).get(f"refs/heads/{branch}")
+            if not is_behind(git, host, old, commit):
+                return ""
+            _bring(host, git, commit)
+            move(git, layout, branch, old, commit)
+        return old
 
 
 def _ref(branch: str) -> str:

@@ -52,6 +52,14 @@ class WorkerProcesses:
         self._states: dict[str, Job] = {}
         self._started: dict[str, _Started] = {}
 
+    def use_model(self, name: str) -> None:
+        """Have processes that are started from now on ask this model, whatever a job was ordered with."""
+        kept = list(self._options)
+        if "--model" in kept:
+            place = kept.index("--model")
+            del kept[place : place + 2]
+        self._options = (*kept, "--model", name)
+
     def start(self, job: str) -> None:
         """Have the job worked on; one that is being worked on is left alone."""
         if self.busy(job):

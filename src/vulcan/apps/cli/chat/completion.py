@@ -83,7 +83,12 @@ class ChatCompleter(Completer):
             worst = 2 if word.startswith("@") else 1
             found = sorted((rank, path) for path in self._files if (rank := _rank(path, wanted)) <= worst)
             for _, path in found[:MOST]:
-                yield Completion(path, -len(word))
+                yield Completion(_attached(path) if word.startswith("@") else path, -len(word))
+
+
+def _attached(path: str) -> str:
+    """What attaches a file."""
+    return f'@"{path}"' if any(letter.isspace() for letter in path) else f"@{path}"
 
 
 def offers_itself(before: str) -> bool:

@@ -8,13 +8,20 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 
 
 class Actions(Protocol):
     """What a person sets off with keys."""
 
-    def send(self, text: str) -> bool:
-        """Take a message; False where none is taken now, so that it stays in the input."""
+    def send(self, text: str) -> None:
+        """Take a message."""
+
+    def pasted(self, text: str) -> str:
+        """What goes into the input for pasted text."""
+
+    def stop(self) -> None:
+        """Esc: stop the answer that is being given, if any."""
 
     def interrupt(self) -> None:
         """Ctrl-C with nothing in the input."""
@@ -24,7 +31,7 @@ class Actions(Protocol):
 
 
 def bindings(actions: Actions) -> KeyBindings:
-    """Enter sends, Alt-Enter and a backslash before Enter add a line, Ctrl-C and Ctrl-D do as in a shell.
+    """Enter sends, Esc stops the answer, Alt-Enter and a backslash before Enter add a line, Ctrl-C and Ctrl-D do as in a shell.
 
     Ctrl-J is Enter: as that comes what is typed before the prompt is there, or while something is printed.
     """
@@ -48,6 +55,14 @@ def bindings(actions: Actions) -> KeyBindings:
         else:
             actions.interrupt()
 
+    @keys.add(Keys.BracketedPaste)
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text(actions.pasted(event.data))
+
+    @keys.add("escape", filter=Condition(_typing))
+    def _(_event: KeyPressEvent) -> None:
+        actions.stop()
+
     @keys.add("c-d", filter=Condition(lambda: _typing() and not _text()))
     def _(_event: KeyPressEvent) -> None:
         actions.leave()
@@ -60,8 +75,9 @@ def _enter(event: KeyPressEvent, actions: Actions) -> None:
     if buffer.document.text_before_cursor.endswith("\\"):
         buffer.delete_before_cursor()
         buffer.insert_text("\n")
-    elif buffer.text.strip() and actions.send(buffer.text.strip()):
+    elif text := buffer.text.strip():
         buffer.reset(append_to_history=True)
+        actions.send(text)
 
 
 def _typing() -> bool:

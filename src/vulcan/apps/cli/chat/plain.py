@@ -36,10 +36,10 @@ class PlainScreen:
         if reply.text and not reply.shown:
             click.echo(safe(reply.text))
 
-    def event(self, stored: StoredEvent, job: Job) -> None:
+    def event(self, stored: StoredEvent, job: Job, label: str = "") -> None:
         """A line an event."""
         del job
-        self._view.saw(stored)
+        self._view.saw(stored, label)
 
     def turn(self, job: str, text: str) -> None:
         """What can be done now."""
@@ -64,9 +64,9 @@ class JsonScreen:
         """The whole answer."""
         self._print(ReplyRow("reply", reply.text, reply.intent.value, reply.job, reply.form))
 
-    def event(self, stored: StoredEvent, job: Job) -> None:
-        """As elsewhere."""
-        del job
+    def event(self, stored: StoredEvent, job: Job, label: str = "") -> None:
+        """As elsewhere: each line names its job."""
+        del job, label
         self._view.saw(stored)
 
     def turn(self, job: str, text: str) -> None:

@@ -13,13 +13,16 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import Completer
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.styles import Style
 
+from vulcan.application.converse.talk import Waits
 from vulcan.apps.cli.chat.completion import offers_itself
 from vulcan.apps.cli.chat.keys import bindings
+from vulcan.apps.cli.chat.pasting import Pasted
 from vulcan.apps.cli.chat.screen import MARK, TerminalScreen
 from vulcan.apps.cli.chat.session import Session
 from vulcan.apps.cli.safe import one_line
@@ -32,6 +35,9 @@ TICK = 0.2
 
 AGAIN = 2.0
 """Seconds within which a second Ctrl-C is an attempt to leave."""
+
+LINES = 4
+"""Jobs that run side by side and have a line each below the prompt."""
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 LEAVING = "Ctrl-D or /quit leaves"
@@ -71,6 +77,8 @@ class ChatPrompt:
         self._answering: asyncio.Task[None] | None = None
         self._asked_at = self._interrupted_at = float("-inf")
         self._failure: BaseException | None = None
+        self._pasted = Pasted()
+        self._queue: list[tuple[str, Waits]] = []
         self.left = ""
         self._prompt: PromptSession[str] = PromptSession(
             message=self._message,
@@ -100,7 +108,9 @@ class ChatPrompt:
         try:
             with _ends(self._hang_up):
                 await self._prompt.prompt_async(
-                    default=default, pre_run=self._put_away_if_left, set_exception_handler=False
+                    default=self._pasted.put(default),
+                    pre_run=self._put_away_if_left,
+                    set_exception_handler=False,
                 )
         except (EOFError, OSError) as error:  # the terminal is gone
             if isinstance(error, OSError) and error.errno != errno.EIO:
@@ -116,21 +126,39 @@ class ChatPrompt:
 
     # ------------------------------------------------------------------------------- as `Actions` has it
 
-    def send(self, text: str) -> bool:
-        """Pass a message on, unless an answer is still to come: what it asks must be seen before it is answered."""
+    def send(self, text: str) -> None:
+        """Pass a message on, after the answer that is still to come: it is heard as what it was when it was typed."""
         if self._answering is not None:
-            return False
+            self._queue.append((text, self._session.talk.waits()))
+        else:
+            self._pass_on(text)
+
+    def _pass_on(self, text: str, typed: Waits | None = None) -> None:
         self._asked_at = time.monotonic()
-        self._answering = asyncio.create_task(self._say(text))
+        self._answering = asyncio.create_task(self._say(text, typed))
         self._answering.add_done_callback(self._answered)
-        return True
+
+    def pasted(self, text: str) -> str:
+        """Short text as it is; long text as one line, whose place it takes when the message is sent."""
+        return self._pasted.put(text)
+
+    def stop(self) -> None:
+        """Stop the answer; what waited for its end goes back into the input, as nobody knows if it still holds."""
+        if self._answering is None:
+            return
+        self._answering.cancel()
+        if self._queue:
+            buffer = self._prompt.default_buffer
+            text = "\n".join([*(text for text, _ in self._queue), *filter(None, [buffer.text])])
+            buffer.document = Document(text)
+            self._queue.clear()
 
     def interrupt(self) -> None:
         """Stop the answer; else pause the job; else say how to leave."""
         now = time.monotonic()
         again, self._interrupted_at = now - self._interrupted_at < AGAIN, now
         if self._answering is not None:
-            self._answering.cancel()
+            self.stop()
         elif self._going and not again:
             for job in self._session.pause_all():
                 self._screen.note(f"Pausing job {job}. Go on with: /resume")
@@ -144,10 +172,13 @@ class ChatPrompt:
 
     # -------------------------------------------------------------------------------------------- the work
 
-    async def _say(self, text: str) -> None:
+    async def _say(self, text: str, typed: Waits | None) -> None:
         self._screen.said(text)
+        message, left_out = self._pasted.whole(text)
+        if left_out:
+            self._screen.note(f"A message has no room for {left_out:,} characters in the middle of it.")
         try:
-            reply = await self._session.say(text)
+            reply = await self._session.say(message, typed)
         except asyncio.CancelledError:
             if self.left:
                 raise
@@ -162,6 +193,8 @@ class ChatPrompt:
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._answering = None
         self._fell_over(task)
+        if self._queue and not self.left:
+            self._pass_on(*self._queue.pop(0))
         self._app.invalidate()
 
     def _fell_over(self, task: asyncio.Task[None]) -> None:
@@ -200,8 +233,10 @@ class ChatPrompt:
         waited = time.monotonic() - self._asked_at
         if self._answering is not None and waited > TICK:
             sign = SPINNER[int(waited / TICK) % len(SPINNER)]
-            words = self._screen.begun[-(self._width - 4) :] or f"thinking ({waited:.0f} s, Ctrl-C stops)"
+            words = self._screen.begun[-(self._width - 4) :] or f"thinking ({waited:.0f} s, Esc stops)"
             above += [("class:prompt", f"{sign} "), ("class:faint", f"{words}\n")]
+        for text, _ in self._queue:
+            above.append(("class:faint", f"then: {one_line(text, self._width - 8)}\n"))
         return [*above, ("class:prompt", f"{self._asks()} {MARK} ".lstrip())]
 
     def _asks(self) -> str:
@@ -219,14 +254,26 @@ class ChatPrompt:
     def _toolbar(self) -> StyleAndTextTuples:
         if not self._going:
             return []
-        job = self._session.talk.job if self._session.talk.job in self._going else self._going[0]
-        state, width = self._session.state(job), self._width - 2
-        seconds = state.seconds_worked(time.time())
         sign = SPINNER[int(time.monotonic() / TICK) % len(SPINNER)]
-        line = fitting(status_parts(state, seconds), width)
+        if len(self._going) > 1:
+            return self._one_each(sign)
+        (job,), width = self._going, self._width - 2
         more = one_line(self._screen.activity(job), width)
-        shown: StyleAndTextTuples = [("class:prompt", f"{sign} "), ("bold", line)]
+        shown: StyleAndTextTuples = [("class:prompt", f"{sign} "), ("bold", self._status(job, width))]
         return [*shown, ("class:faint", f"\n  {more}")] if more else shown
+
+    def _one_each(self, sign: str) -> StyleAndTextTuples:
+        """A line a job; what there is no room for is counted."""
+        shown: StyleAndTextTuples = []
+        for number, job in enumerate(self._going[:LINES]):
+            line = f"{job}  {self._status(job, self._width - len(job) - 4)}"
+            shown += [("class:prompt", f"{chr(10) if number else ''}{sign} "), ("bold", line)]
+        more = len(self._going) - LINES
+        return [*shown, ("class:faint", f"\n  and {more} more")] if more > 0 else shown
+
+    def _status(self, job: str, width: int) -> str:
+        state = self._session.state(job)
+        return fitting(status_parts(state, state.seconds_worked(time.time())), max(10, width))
 
     @property
     def _width(self) -> int:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from vulcan.application.amendments import HOW
+from vulcan.application.amendments import HOW, list_after
+from vulcan.apps.cli.chat.markdown import SOURCE, THEME, CitedMarkdown, Tight
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.status import activity_after, line_of
 from vulcan.domain.events import (
@@ -27,17 +28,24 @@ if TYPE_CHECKING:
     from vulcan.application.converse.talk import Reply
     from vulcan.application.ports import StoredEvent
     from vulcan.domain.job import Job
+    from vulcan.domain.requirements import Requirement
+
+NARROW = 20
+"""Columns below which Markdown is not laid out."""
 
 LONG_DIFF = 400
 """Lines of a diff that are shown."""
 
 BAR = "│ "
+COLOURS = ("cyan", "magenta", "blue", "yellow")
+"""Of jobs that run side by side."""
+
 MARK = "›"  # noqa: RUF001 - no greater-than sign is meant
 _MARKS = (
     (r"`[^`\n]+`", "cyan"),
     (r"\*\*[^*\n]+\*\*", "bold"),
     (r"(?m)^#{1,4} .*$", "bold"),
-    (r"\[(?:events?|gates?) [^\]\n]+\]|\[[^\s\]]+:\d+(?:-\d+)?\]", "dim"),
+    (SOURCE, "dim"),
     (r"(?m)^/[a-z]+|(?<=[ :(])/[a-z]+\b", "cyan"),
 )
 
@@ -56,6 +64,7 @@ class TerminalScreen:
         self._console = console
         self._begun = self._answer = ""
         self._activity: dict[str, str] = {}
+        self._lists: dict[str, Requirement | None] = {}
 
     @property
     def begun(self) -> str:
@@ -69,10 +78,10 @@ class TerminalScreen:
     # --------------------------------------------------------------------------------- as `Screen` has it
 
     def fragment(self, text: str) -> None:
-        """Print the lines that have become whole."""
-        *whole, self._begun = (self._begun + text).split("\n")
-        for line in whole:
-            self._prose(line)
+        """Print what has become whole: lines, or blocks of Markdown."""
+        whole, ended, self._begun = (self._begun + text).rpartition("\n")
+        if ended:
+            self._markdown(whole)
 
     def reply(self, reply: Reply) -> None:
         """Print the answer, unless its fragments were it."""
@@ -83,12 +92,22 @@ class TerminalScreen:
         elif reply.text and not reply.shown:
             self._prose(reply.text)
 
-    def event(self, stored: StoredEvent, job: Job) -> None:
+    def event(self, stored: StoredEvent, job: Job, label: str = "") -> None:
         """Print the event's line, unless an answer or `turn` says the same."""
         self._activity[stored.job] = activity_after(stored, self._activity.get(stored.job, ""))
         words, style = line_of(stored)
+        before, self._lists[stored.job] = self._lists.get(stored.job), job.requirement
+        if isinstance(stored.event, RequirementsAnalyzed) and before is not None:
+            words = safe("\n".join(list_after(before, stored.event.requirement)))
         if words and not _told(stored.event, job):
-            self._lines(Text(words, style=style), Text(BAR, style="dim"))
+            self._lines(Text(words, style=style), self._bar(label))
+
+    def _bar(self, label: str) -> Text:
+        """What stands before a job's lines: a bar, and its name in its own colour where others run beside it."""
+        if not label:
+            return Text(BAR, style="dim")
+        place = list(self._activity).index(label) if label in self._activity else 0
+        return Text.assemble((BAR, "dim"), (f"{label} ", COLOURS[place % len(COLOURS)]))
 
     def turn(self, job: str, text: str) -> None:
         """Print what can be done now, unless the answer just said it; its first line stands out."""
@@ -121,6 +140,17 @@ class TerminalScreen:
         """What has begun to come will not be more."""
         if self._begun:
             self.fragment("\n")
+
+    def _markdown(self, text: str) -> None:
+        """A model's Markdown; as it was written where nothing but plain letters can be shown, or are wanted."""
+        console = self._console
+        if not console.is_terminal or console.no_color or console.width < NARROW:
+            self._prose(text)
+            return
+        if text.startswith("\n"):
+            console.print()
+        with console.use_theme(THEME):
+            console.print(Tight(CitedMarkdown(safe(text))))
 
     def _prose(self, text: str) -> None:
         shown = Text(safe(text))
@@ -155,6 +185,6 @@ def _told(event: Event, job: Job) -> bool:
     """Whether an answer or `turn` says the same as the event's line."""
     if isinstance(event, JobRequested):
         return not event.notes
-    if isinstance(event, RequirementsAnalyzed):  # the numbered list follows
-        return job.request is not None and job.request.confirm
+    if isinstance(event, RequirementsAnalyzed):  # the numbered list follows, until work on it has begun
+        return job.request is not None and job.request.confirm and job.generation is None
     return isinstance(event, _TOLD)

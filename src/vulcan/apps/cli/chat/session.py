@@ -13,7 +13,7 @@ from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, apply
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
-    from vulcan.application.converse.talk import Reply, Talk
+    from vulcan.application.converse.talk import Reply, Talk, Waits
     from vulcan.application.ports import StoredEvent
 
 POLL = 0.15
@@ -29,8 +29,8 @@ class Screen(Protocol):
     def reply(self, reply: Reply) -> None:
         """An answer; with `reply.shown` its fragments were it."""
 
-    def event(self, stored: StoredEvent, job: Job) -> None:
-        """Something happened in a job; `job` is its state after it."""
+    def event(self, stored: StoredEvent, job: Job, label: str = "") -> None:
+        """Something happened in a job; `job` is its state after it, `label` its name where others run beside it."""
 
     def turn(self, job: str, text: str) -> None:
         """A job waits for the person or has ended; says what can be done now."""
@@ -49,9 +49,9 @@ class Session:
         self._told: dict[str, object] = {}
         self.going: list[str] = []
 
-    async def say(self, text: str) -> Reply:
-        """Pass a message on and show the answer."""
-        reply = await self.talk.hear(text, self._screen.fragment)
+    async def say(self, text: str, typed: Waits | None = None) -> Reply:
+        """Pass a message on and show the answer; `typed` is what waited when it was typed, if that was before now."""
+        reply = await self.talk.hear(text, self._screen.fragment, typed)
         self._screen.reply(reply)
         return reply
 
@@ -62,13 +62,12 @@ class Session:
 
     def look(self) -> bool:
         """Show what has happened in the conversation's jobs; True if any of them is still being worked on."""
-        going = []
-        for job in self.talk.log.state.jobs:
-            busy = self.talk.workers.busy(job)  # asked first, so that the log of one that is done is whole
-            state = self._catch_up(job)
-            if busy:
-                going.append(job)
-            else:
+        jobs = self.talk.log.state.jobs
+        going = [job for job in jobs if self.talk.workers.busy(job)]
+        for job in jobs:  # busy was asked first, so that the log of one that is done is whole
+            beside = any(other != job for other in going)
+            state = self._catch_up(job, job if beside else "")
+            if job not in going:
                 self._tell(job, state)
         self.going = going
         return bool(going)
@@ -97,12 +96,12 @@ class Session:
         """Pause what is being worked on; returns the jobs."""
         return [job for job in self.talk.log.state.jobs if self.talk.workers.pause(job)]
 
-    def _catch_up(self, job: str) -> Job:
+    def _catch_up(self, job: str, label: str) -> Job:
         state = self._states.get(job, Job())
         for stored in self._queries.events(job, state.seq):
             state = apply(state, stored.event, stored.at)
             self._states[job] = state
-            self._screen.event(stored, state)
+            self._screen.event(stored, state, label)
         return state
 
     def _tell(self, job: str, state: Job) -> None:
@@ -129,6 +128,11 @@ class Session:
 def _ended(job: str, state: Job) -> str:
     assert state.outcome is not None  # noqa: S101 - it has ended
     lines = [f"Job {job}: {state.outcome.value}. {state.reason}".strip(), state.next_steps]
+    if state.request is not None and state.deployment is not None and state.deployment.merge_commit:
+        branch = state.request.base_branch
+        lines.append(
+            f"The merge is on {branch} of the forge. pull: bring it into your {branch}, if it is not there yet"
+        )
     return "\n".join(line for line in lines if line)
 
 

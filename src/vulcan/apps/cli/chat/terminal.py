@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import signal
 from pathlib import Path
@@ -51,7 +52,10 @@ async def converse_at_terminal(vulcan: Vulcan, talk: Talk, source: SourceState, 
         if resumed:
             _recall(session, screen)
         prompt = ChatPrompt(
-            session, screen, history_in(vulcan.settings.state_dir), _completer(vulcan, session, source.root)
+            session,
+            screen,
+            history_in(vulcan.settings.state_dir, source.root),
+            _completer(vulcan, session, source.root),
         )
         how = await prompt.run(talk.unanswered())
         if how in signal.Signals.__members__:
@@ -76,12 +80,19 @@ def _recall(session: Session, screen: TerminalScreen) -> None:
     shown = messages[:-1] if session.talk.unanswered() else messages
     for message in shown[-SHOWN:]:
         if message.speaker is Speaker.PERSON:
-            screen.said(message.text, dim=True)
+            screen.said(_head(message.text), dim=True)
         elif message.text:
-            screen.note("\n".join(message.text.split("\n")[:SHOWN]))
+            screen.note(_head(message.text))
     for job in session.talk.log.state.jobs:
         if session.talk.workers.busy(job):
             screen.note(f"\nJob {job} is being worked on.")
+
+
+def _head(text: str) -> str:
+    """The first lines, and how many more there are."""
+    lines = text.split("\n")
+    more = len(lines) - SHOWN
+    return "\n".join([*lines[:SHOWN], *([f"... and {more} lines more"] if more > 0 else [])])
 
 
 def _say_no_more() -> None:
@@ -134,10 +145,12 @@ class KeptHistory(FileHistory):
             super().store_string(without_secrets(string))
 
 
-def history_in(folder: Path) -> History:
-    """The history of all chats, for its owner's eyes only; of this chat alone where it can't be kept."""
-    path = folder / "chat-history"
+def history_in(folder: Path, repository: Path) -> History:
+    """The history of a repository's chats, for its owner's eyes only; of this chat alone where it can't be kept."""
+    digest = hashlib.sha256(os.fsencode(repository)).hexdigest()[:12]
+    path = folder / "chat-histories" / digest
     try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         path.chmod(0o600)
     except OSError:
