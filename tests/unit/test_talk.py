@@ -7,6 +7,7 @@ import pytest
 from fakes.sample_events import BASE_COMMIT
 from fakes.talkers import ScriptedAnswerer, ScriptedInterpreter, Table
 from vulcan.application.converse.questions import LEFT_OUT
+from vulcan.application.converse.recognise import Understood
 from vulcan.application.ports import Interpretation
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import ModelUnavailable
@@ -755,3 +756,27 @@ async def test_a_plain_approval_is_for_the_commit_that_was_shown() -> None:
     assert "another commit" in await at.hear("approve")
     at.talk.shown(at.talk.job, "d" * 40)
     assert "Approved" in await at.hear("approve")
+
+
+# ------------------------------------------------------------------------------------------------ consent
+
+FREE = {
+    Intent.QUESTION, Intent.ANSWER, Intent.PAUSE, Intent.SMALL_TALK, Intent.UNCLEAR, Intent.COMMAND,
+}  # fmt: skip
+"""What costs nothing that the person has not asked for, and can be taken back. A new intent is decided about here."""
+
+
+def test_every_intent_is_free_or_asks_for_consent() -> None:
+    acts = Table().talk._acts
+    assert {intent for intent, act in acts.items() if act.ask is None} == FREE
+    assert set(acts) == set(Intent)
+
+
+@pytest.mark.parametrize("intent", sorted(set(Intent) - FREE))
+async def test_a_guess_at_what_costs_or_can_not_be_taken_back_is_only_asked_about(intent: Intent) -> None:
+    waits = {Intent.APPROVAL: MERGE, Intent.REFUSAL: MERGE, Intent.RESUME: StageFailed(Stage.ANALYZE, "no")}
+    at = await table(*([waits[intent]] if intent in waits else []))
+    before, started = at.in_job(), list(at.workers.started)
+    reply = await at.talk._do(Understood(intent, "some words", exact=False), at.shown.append)
+    assert "(yes/no)" in reply.text
+    assert (at.in_job(), at.workers.started, at.undone) == (before, started, [])

@@ -32,6 +32,7 @@ from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
 from vulcan.domain.events import (
     ActProposed,
+    ApprovalRequested,
     ClarificationAnswered,
     Event,
     JobChosen,
@@ -120,7 +121,34 @@ class Waits:
 UNSEEN = frozenset([Intent.CONFIRMATION, Intent.APPROVAL, Intent.REFUSAL, Intent.RESUME])
 """Words for what waits, which may be meant for something else where something else waited when they were typed."""
 
-Handler = Callable[[Understood, Show], Awaitable[Reply]]
+Run = Callable[[Understood, Show], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What is asked before an act.
+
+    Attributes:
+        beside: what the person should know before they say yes.
+        always: whether it is asked even where the words were exact.
+    """
+
+    proposal: Proposal
+    beside: str = ""
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What is done for an intent.
+
+    Attributes:
+        ask: what the person's consent is asked with, unless their words were exact; for whatever costs money or can't
+            be taken back. It gives None where `run` has nothing to do but to say so.
+    """
+
+    run: Run
+    ask: Callable[[Understood], Consent | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +168,21 @@ class Talk:
         self._shown: dict[str, _Shown] = {}
         self._logs: dict[str, JobLog] = {}
         self._asked: Proposal | None = None
-        self._handlers: dict[Intent, Handler] = {
-            Intent.NEW_JOB: self._new_job,
-            Intent.QUESTION: self._question,
-            Intent.STEERING: self._steer,
-            Intent.ANSWER: self._answer,
-            Intent.CONFIRMATION: self._confirm,
-            Intent.APPROVAL: self._approve,
-            Intent.REFUSAL: self._refuse,
-            Intent.CANCEL: self._cancel,
-            Intent.UNDO: self._undo,
-            Intent.PAUSE: self._pause,
-            Intent.RESUME: self._resume,
-            Intent.SMALL_TALK: self._small_talk,
-            Intent.UNCLEAR: self._small_talk,
-            Intent.COMMAND: self._command,
+        self._acts: dict[Intent, Act] = {
+            Intent.NEW_JOB: Act(self._new_job, self._ask_new_job),
+            Intent.STEERING: Act(self._steer, self._ask_with_words),
+            Intent.CONFIRMATION: Act(self._confirm, self._ask_with_words),
+            Intent.APPROVAL: Act(self._approve, self._ask_approval),
+            Intent.REFUSAL: Act(self._refuse, self._ask_refusal),
+            Intent.CANCEL: Act(self._cancel, self._ask_plainly),
+            Intent.UNDO: Act(self._undo, self._ask_undo),
+            Intent.RESUME: Act(self._resume, self._ask_resume),
+            Intent.QUESTION: Act(self._question),
+            Intent.ANSWER: Act(self._answer),
+            Intent.PAUSE: Act(self._pause),
+            Intent.SMALL_TALK: Act(self._small_talk),
+            Intent.UNCLEAR: Act(self._small_talk),
+            Intent.COMMAND: Act(self._command),
         }
 
     @property
@@ -231,9 +259,7 @@ class Talk:
             understood = understood or await self._interpret(message, situation)
             understood = _asked_since(understood) if unseen else understood
             done = since is not None and understood.intent in DOUBLING and self._acted(since)
-            reply = (
-                self._done_already() if done else await self._handlers[understood.intent](understood, show)
-            )
+            reply = self._done_already() if done else await self._do(understood, show)
         except VulcanError as error:
             if self.unanswered() != message:
                 self._record(message, Intent.UNCLEAR)
@@ -246,6 +272,15 @@ class Talk:
             reply = replace(reply, text=f"{reply.text}\n{NO_SECRETS}")
         self._answered(reply)
         return self._still_asking(reply, situation.proposal, show)
+
+    async def _do(self, understood: Understood, show: Show) -> Reply:
+        """The one place where consent is asked for: no act can forget it."""
+        act = self._acts[understood.intent]
+        if act.ask is not None and not understood.agreed:
+            consent = act.ask(understood)
+            if consent is not None and (consent.always or not understood.exact):
+                return self._ask_first(consent.proposal, consent.beside)
+        return await act.run(understood, show)
 
     def _still_asking(self, reply: Reply, asked: Proposal | None, show: Show) -> Reply:
         """The reply, and what was asked before it and is still open."""
@@ -346,12 +381,36 @@ class Talk:
 
     # ------------------------------------------------------------------------------------------------- jobs
 
+    def _ask_plainly(self, understood: Understood) -> Consent:
+        return Consent(Proposal(understood.intent, "", self._need_job()))
+
+    def _ask_with_words(self, understood: Understood) -> Consent:
+        return Consent(Proposal(understood.intent, understood.text, self._need_job()))
+
+    def _ask_new_job(self, understood: Understood) -> Consent:
+        beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
+        lacking = self._lacking()
+        proposal = Proposal(Intent.NEW_JOB, understood.text.strip())
+        return Consent(proposal, beside + lacking, always=bool(lacking))
+
+    def _ask_approval(self, _understood: Understood) -> Consent:
+        asked = self._asked_approval()
+        return Consent(Proposal(Intent.APPROVAL, "", self.job, asked.commit))
+
+    def _ask_refusal(self, understood: Understood) -> Consent:
+        job, asked = self._need_job(), self._job().approval
+        return Consent(Proposal(Intent.REFUSAL, understood.text, job, asked.commit if asked else ""))
+
+    def _ask_undo(self, _understood: Understood) -> Consent:
+        stays = what_stays(self._job()) if self._need_job() else ""
+        return Consent(Proposal(Intent.UNDO, "", self.job), f"{stays}\n" if stays else "")
+
+    def _ask_resume(self, _understood: Understood) -> Consent | None:
+        job = self._need_job()
+        return Consent(Proposal(Intent.RESUME, "", job)) if self._can_resume() else None
+
     async def _new_job(self, understood: Understood, _show: Show) -> Reply:
         text = understood.text.strip()
-        beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
-        lacking = "" if understood.agreed else self._lacking()
-        if not understood.agreed and (lacking or not understood.exact):
-            return self._ask_first(Proposal(Intent.NEW_JOB, text), beside + lacking)
         job = self._adopted(text) or self._request(text)
         self.choose(job)
         self._workers.start(job)
@@ -390,8 +449,6 @@ class Talk:
 
     async def _steer(self, understood: Understood, _show: Show) -> Reply:
         job, situation = self._need_job(), self.situation()
-        if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.STEERING, understood.text, job))
         if situation.waiting_for is WaitingFor.CLARIFICATION:
             return await self._answer(understood, _show)
         if situation.waiting_for is WaitingFor.CONFIRMATION:
@@ -412,10 +469,7 @@ class Talk:
         return Reply(f"Thank you; job {job} goes on.", Intent.ANSWER, job)
 
     async def _confirm(self, understood: Understood, _show: Show) -> Reply:
-        job = self._need_job()
-        if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.CONFIRMATION, understood.text, job))
-        return self._amended(job, read_word(understood.text))
+        return self._amended(self._need_job(), read_word(understood.text))
 
     def _amended(self, job: str, word: Amendment) -> Reply:
         if word.word is Word.AGREE:
@@ -433,13 +487,16 @@ class Talk:
         requirement = self._job().requirement if self.job else None
         return plan_page(requirement, waits=self.situation().waiting_for is WaitingFor.CONFIRMATION)
 
-    async def _approve(self, understood: Understood, _show: Show) -> Reply:
+    def _asked_approval(self) -> ApprovalRequested:
+        """What the job asks the approval of; raises `UserError` where it asks for none."""
         job, asked = self._need_job(), self._job().approval
         if self.situation().waiting_for is not WaitingFor.APPROVAL or asked is None:
             raise UserError(f"job {job} does not wait for an approval", hint=f"It {state_of(self._job())}.")
-        agreed = understood.agreed
-        if not understood.exact and not agreed:
-            return self._ask_first(Proposal(Intent.APPROVAL, "", job, asked.commit))
+        return asked
+
+    async def _approve(self, understood: Understood, _show: Show) -> Reply:
+        self._asked_approval()
+        job, agreed = self.job, understood.agreed
         told = self._shown.get(job)
         seen = agreed.commit if agreed else told.commit if told else ""
         what = self._jobs.commands.approve(job, self._services.by, seen)
@@ -452,26 +509,17 @@ class Talk:
 
     async def _refuse(self, understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
-        if not understood.exact and not understood.agreed:
-            asked = self._job().approval
-            commit = asked.commit if asked else ""
-            return self._ask_first(Proposal(Intent.REFUSAL, understood.text, job, commit))
         commit = understood.agreed.commit if understood.agreed else ""
         what = self._jobs.commands.refuse(job, self._services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
 
-    async def _cancel(self, understood: Understood, _show: Show) -> Reply:
+    async def _cancel(self, _understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
-        if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.CANCEL, "", job))
         self._jobs.commands.cancel(job, self._services.by)
         return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
 
-    async def _undo(self, understood: Understood, _show: Show) -> Reply:
+    async def _undo(self, _understood: Understood, _show: Show) -> Reply:
         job = self._need_job()
-        if not understood.exact and not understood.agreed:
-            stays = what_stays(self._job())
-            return self._ask_first(Proposal(Intent.UNDO, "", job), f"{stays}\n" if stays else "")
         removed = await self._jobs.commands.undo(job, self._services.by)
         lines = [f"removed {what}" for what in removed] or ["There was nothing to remove."]
         if stays := what_stays(self._job()):
@@ -486,13 +534,15 @@ class Talk:
             return Reply(f"Job {job} pauses; its work is safe. Go on with: /resume", Intent.PAUSE, job)
         return Reply(f"Nobody works on job {job}: it {state_of(self._job())}.", Intent.PAUSE, job)
 
-    async def _resume(self, understood: Understood, _show: Show) -> Reply:
-        job, situation = self._need_job(), self.situation()
-        if situation.ended or situation.busy or situation.waiting_for not in {None, WaitingFor.RESUME}:
-            state = "is being worked on" if situation.busy else state_of(self._job())
+    def _can_resume(self) -> bool:
+        now = self.situation()
+        return not (now.ended or now.busy) and now.waiting_for in {None, WaitingFor.RESUME}
+
+    async def _resume(self, _understood: Understood, _show: Show) -> Reply:
+        job = self._need_job()
+        if not self._can_resume():
+            state = "is being worked on" if self.situation().busy else state_of(self._job())
             return Reply(f"Job {job} {state}.", Intent.RESUME, job)
-        if not understood.exact and not understood.agreed:
-            return self._ask_first(Proposal(Intent.RESUME, "", job))
         self._workers.start(job)
         return Reply(f"Job {job} goes on.", Intent.RESUME, job)
 
