@@ -12,7 +12,7 @@ import pytest
 from conftest import ANALYSIS, FIX, GOOD_JOB, REVIEW, Cli, reply
 from fakes.brain import good_brain
 from fakes.model_server import serving, text
-from vulcan.application.converse.questions import LEFT_OUT
+from vulcan.application.conversation.questions import LEFT_OUT
 
 pytestmark = pytest.mark.sandbox
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vulcan.application.joblog import without
+from vulcan.application.jobs.log import without
 from vulcan.application.ports import CommandResult
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.errors import BudgetExceeded, ToolError

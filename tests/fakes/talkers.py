@@ -13,9 +13,9 @@ from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.memory_vcs import MemoryVcs
 from fakes.projects import FakeProject, jobs_on
 from fakes.sample_events import BASE_COMMIT
-from vulcan.application.converse.log import ConversationLog
-from vulcan.application.converse.questions import Subject
-from vulcan.application.converse.talk import Services, Talk
+from vulcan.application.conversation.handler import ConversationHandler, Services
+from vulcan.application.conversation.log import ConversationLog
+from vulcan.application.conversation.questions import Subject
 from vulcan.application.jobs.commands import Order
 from vulcan.application.ports import CallJournal, Interpretation, SourceState, Workspace
 from vulcan.domain.budget import Budget, Usage
@@ -170,7 +170,7 @@ class Table:
         self.store.append("c1", 0, [ConversationStarted("/project", "ada")])
         self.talk = self.again()
 
-    def again(self) -> Talk:
+    def again(self) -> ConversationHandler:
         """The conversation as another process opens it."""
         services = Services(
             jobs=self.ordered,
@@ -184,7 +184,7 @@ class Table:
             budget=Budget(calls=50),
             by="ada",
         )
-        return Talk(ConversationLog("c1", self.store, self.blobs), services)
+        return ConversationHandler(ConversationLog("c1", self.store, self.blobs), services)
 
     async def _tests(self, job: str) -> str:
         self.tested.append(job)

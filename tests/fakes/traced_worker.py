@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from fakes.sample_events import requested
-from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.jobs.log import JobCalls, JobLog
 from vulcan.application.masking import Masker
 from vulcan.application.observability.trace_export import TraceExporter
 from vulcan.infrastructure.host.clock import SystemClock

@@ -11,7 +11,7 @@ from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.model_server import CUT, EMPTY, GARBAGE, ModelServer, calls, serving, status, text
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.messages import Intent, NoteKind
-from vulcan.infrastructure.agents.conversing import Conversant
+from vulcan.infrastructure.agents.conversing import ConversationAgents
 from vulcan.infrastructure.llm.chat_completions import ChatCompletionsModel
 from vulcan.infrastructure.llm.fallback import FallbackChain
 from vulcan.infrastructure.llm.faults import Patience
@@ -20,8 +20,8 @@ from vulcan.infrastructure.llm.recorded import RecordedModel
 QUICK = Patience(silence=0.3, connect=1.0, tries=3, pause=0.01)
 
 
-def conversant(server: ModelServer) -> Conversant:
-    return Conversant(ChatCompletionsModel("scripted", server.url, "key", QUICK))
+def conversant(server: ModelServer) -> ConversationAgents:
+    return ConversationAgents(ChatCompletionsModel("scripted", server.url, "key", QUICK))
 
 
 def files() -> MemoryWorkspace:
@@ -99,10 +99,14 @@ async def test_models_that_do_not_stream_answer_all_the_same() -> None:
         "recorded:x", {"c/answerer/0": {"key": "c/answerer/0", "text": "So [calc.py:1]."}}
     )
     journal = MemoryJournal()
-    assert await Conversant(recorded).answer("c", "", "why", files(), journal, str) == "So [calc.py:1]."
+    assert (
+        await ConversationAgents(recorded).answer("c", "", "why", files(), journal, str) == "So [calc.py:1]."
+    )
     with serving([text("So [calc.py:1].")]) as server:
         chain = FallbackChain([ChatCompletionsModel("m", server.url, "key", QUICK)])
-        assert await Conversant(chain).answer("d", "", "why", files(), journal, str) == "So [calc.py:1]."
+        assert (
+            await ConversationAgents(chain).answer("d", "", "why", files(), journal, str) == "So [calc.py:1]."
+        )
 
 
 async def test_an_answer_is_not_asked_for_twice_after_a_kill() -> None:

@@ -256,7 +256,7 @@ for family, kind in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, sock
 async def test_programs_in_a_box_reach_what_is_listed_and_nothing_else(kind, ground):
     sandbox = kind()
     sandbox.hand_over(ground / "workspace")
-    async with listening() as (port, heard), listening() as (other, unheard):
+    async with listening() as (port, heard), listening() as (other, has_pending_steering):
         refused = []
         egress = Egress((Origin("http", "localhost", port, trusted=True),), refused.append)
         async with sandbox.open(BoxSpec(ground / "workspace", egress=egress)) as box:
@@ -267,7 +267,7 @@ async def test_programs_in_a_box_reach_what_is_listed_and_nothing_else(kind, gro
     assert result.output.count("/c refused") == 1
     assert "sent" not in result.output
     assert len(heard) == 1
-    assert not unheard
+    assert not has_pending_steering
     assert refused == [f"localhost:{other}", "evil.example:80"]
 
 

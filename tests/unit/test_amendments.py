@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vulcan.application.amendments import (
+from vulcan.application.jobs.amendments import (
     AGREED,
     DECLINED,
     Amendment,
@@ -14,8 +14,8 @@ from vulcan.application.amendments import (
     amend,
     items_of,
     numbered_list,
+    parse_amendment,
     plain_words,
-    read_word,
 )
 from vulcan.domain.errors import UserError
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, Requirement, renumbered
@@ -46,7 +46,7 @@ LIST = Requirement(
     ],
 )
 def test_words(said: str, word: Amendment) -> None:
-    assert read_word(said) == word
+    assert parse_amendment(said) == word
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_words(said: str, word: Amendment) -> None:
     ],
 )
 def test_prose_that_has_a_number_in_it_is_for_the_analyst(said: str) -> None:
-    assert read_word(said) == Amendment(Word.SAY, (), said)
+    assert parse_amendment(said) == Amendment(Word.SAY, (), said)
 
 
 @pytest.mark.parametrize(
@@ -94,21 +94,21 @@ def test_prose_that_has_a_number_in_it_is_for_the_analyst(said: str) -> None:
     ],
 )
 def test_words_on_an_item(said: str, word: Amendment) -> None:
-    assert read_word(said) == word
+    assert parse_amendment(said) == word
 
 
 @given(st.text(max_size=60))
 def test_every_line_says_something(said: str) -> None:
-    assert read_word(said).word in Word
+    assert parse_amendment(said).word in Word
 
 
 def test_listed_words_are_found_and_have_one_meaning() -> None:
     assert not AGREED & DECLINED
     for said in AGREED:
-        assert read_word(f" {said.upper() if said.isascii() else said}! ").word is Word.AGREE
+        assert parse_amendment(f" {said.upper() if said.isascii() else said}! ").word is Word.AGREE
     for said in DECLINED:
         assert plain_words(said) in DECLINED
-        assert read_word(said).word is Word.SAY
+        assert parse_amendment(said).word is Word.SAY
 
 
 def test_the_list_numbers_criteria_and_assumptions_through() -> None:
@@ -121,29 +121,32 @@ def test_the_list_numbers_criteria_and_assumptions_through() -> None:
 
 
 def test_an_edit_changes_one_text_and_no_number() -> None:
-    amended = amend(LIST, read_word("2: takes decimals"))
+    amended = amend(LIST, parse_amendment("2: takes decimals"))
 
     assert amended.requirement.criteria[1] == AcceptanceCriterion("AC-2", "takes decimals")
     assert amended.question == ""
 
 
 def test_a_vetoed_criterion_is_dropped_and_the_others_keep_their_numbers() -> None:
-    amended = amend(LIST, read_word("no 1"))
+    amended = amend(LIST, parse_amendment("no 1"))
 
     assert [c.id for c in amended.requirement.criteria] == ["AC-2"]
     assert amended.question == ""
 
 
 def test_a_vetoed_assumption_and_a_reason_are_for_the_analyst() -> None:
-    assert amend(LIST, read_word("no 3: join them")).question == "This does not hold: no strings\njoin them"
-    assert amend(LIST, read_word("no 3")).question == "This does not hold: no strings"
-    assert "takes floats" in amend(LIST, read_word("no 2, decimals instead")).question
+    assert (
+        amend(LIST, parse_amendment("no 3: join them")).question
+        == "This does not hold: no strings\njoin them"
+    )
+    assert amend(LIST, parse_amendment("no 3")).question == "This does not hold: no strings"
+    assert "takes floats" in amend(LIST, parse_amendment("no 2, decimals instead")).question
 
 
 @pytest.mark.parametrize("said", ["no 4", "0: x", "no 1 and 2"])
 def test_what_can_not_be_is_said(said: str) -> None:
     with pytest.raises(UserError):
-        amend(LIST, read_word(said))
+        amend(LIST, parse_amendment(said))
 
 
 def test_criteria_that_stand_keep_their_numbers_when_the_analyst_works_them_out_again() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vulcan.application.converse.blocks import Block, BlockReader
-from vulcan.application.converse.citations import Sources, complaint
-from vulcan.application.converse.questions import CheckedBlocks
+from vulcan.application.conversation.blocks import Block, BlockReader
+from vulcan.application.conversation.citations import Sources, complaint
+from vulcan.application.conversation.questions import CheckedBlocks
 
 SOURCES = Sources(frozenset(range(1, 13)), frozenset(["red-green"]), {"src/a.py": 40}.get)
 CODE = "```python\nexcept SignatureExpired:\n\n    return x[1, 99]  # event 99, see [event 98]\n```"

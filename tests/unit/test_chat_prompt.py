@@ -21,8 +21,8 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from fakes.sample_events import called, replied, requested
-from vulcan.application.converse.commands import COMMANDS
-from vulcan.application.converse.talk import Reply
+from vulcan.application.conversation.commands import COMMANDS
+from vulcan.application.conversation.handler import Reply
 from vulcan.application.jobs.commands import MAX_INSTRUCTION
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.chat.completion import ChatCompleter, offers_itself

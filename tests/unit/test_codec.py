@@ -14,7 +14,7 @@ from fakes.generated import values
 from fakes.sample_events import requested
 from vulcan.domain.codec import decode_event, encode, encode_event
 from vulcan.domain.errors import VulcanError
-from vulcan.domain.events import EVENT_TYPES, Event, JobOutcome, StageStarted
+from vulcan.domain.events import EVENT_TYPES, Event, JobOutcome, ModelReplied, StageStarted
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
@@ -113,3 +113,11 @@ def test_a_payload_that_does_not_fit_is_an_error(payload: object) -> None:
         decode_event("StageStarted", 1, payload)  # type: ignore[arg-type]
     assert raised.value.hint
     assert decode_event("StageStarted", 1, {"stage": "judge", "round": 1}) == StageStarted("judge", 1)  # type: ignore[arg-type]
+
+
+def test_logs_from_before_a_field_was_renamed_are_read() -> None:
+    usage = {"calls": 1, "input_tokens": 2, "cached_tokens": 0, "output_tokens": 3, "cost": 0.5}
+    payload = {"key": "k", "agent": "coder", "model": "m", "usage": usage, "payload": "a" * 64, "heard": 2}
+    event = decode_event("ModelReplied", 1, payload)
+    assert isinstance(event, ModelReplied)
+    assert event.steering_seen == 2

@@ -77,12 +77,12 @@ OPINION = Finding("ruff", Owner.CODER, "BLE001: too broad", path="cli.py", line=
 WARNING = Finding("review", Owner.CODER, "long name", Severity.WARNING)
 
 
-def generated(round_: int = 1, heard: int = 0) -> CodeGenerated:
+def generated(round_: int = 1, steering_seen: int = 0) -> CodeGenerated:
     artifact = CodeArtifact("cli.py", ChangeKind.MODIFIED, 3, 1)
     return CodeGenerated(
         CodeGeneration(REQUIREMENT, (artifact,), CodeMetadata(BASE_COMMIT, f"code-{round_}", round_)),
         f"tests-{round_}",
-        heard,
+        steering_seen,
     )
 
 
@@ -241,7 +241,7 @@ def delivered(job: Job) -> list[Event]:
 def test_plausible_logs_are_sound_and_never_leave_the_budgeted_rounds(log: list[Event]) -> None:
     assert_sound(log, [float(at) for at in range(len(log))])
     job = job_after(*log)
-    assert job.round <= max(job.budget.rounds, 1) + job.granted
+    assert job.round <= max(job.budget.rounds, 1) + job.extra_rounds
     if any(isinstance(event, Merged) for event in log):
         assert job.proven
         assert job.pipeline
@@ -621,7 +621,9 @@ REVISED = Requirement(
 
 
 def test_what_is_said_before_the_requirements_needs_no_round_of_its_own() -> None:
-    job = job_after(*START, STEER, RequirementsAnalyzed(REVISED, heard=1), generated(1, heard=1))
+    job = job_after(
+        *START, STEER, RequirementsAnalyzed(REVISED, steering_seen=1), generated(1, steering_seen=1)
+    )
 
     assert job.next_stage() is Stage.VALIDATE
     assert job.round == 1
@@ -639,19 +641,24 @@ def test_what_is_said_later_goes_to_the_analyst_after_the_stage_under_way(log: t
 
 
 def test_a_criterion_that_the_person_brought_sends_the_coder_to_work_and_then_the_test_author() -> None:
-    log = (*TESTED, STEER, run(), RequirementsAnalyzed(REVISED, heard=1))
+    log = (*TESTED, STEER, run(), RequirementsAnalyzed(REVISED, steering_seen=1))
     job = job_after(*log)
 
     assert job.next_stage() is Stage.GENERATE
     assert job.round == 2
     assert "call it total" in job.findings[-1].text
-    standing = generated(1, heard=1)  # the same commit again: the coder had done it already
+    standing = generated(1, steering_seen=1)  # the same commit again: the coder had done it already
     assert next_after(*log, standing) is Stage.VALIDATE
     assert next_after(*log, standing, CodeValidated((), 2)) is Stage.WRITE_TESTS
 
 
 def test_what_the_coder_heard_and_no_criterion_needs_costs_no_further_round() -> None:
-    log = (*ANALYZED, STEER, generated(1, heard=1), RequirementsAnalyzed(REQUIREMENT, heard=1))
+    log = (
+        *ANALYZED,
+        STEER,
+        generated(1, steering_seen=1),
+        RequirementsAnalyzed(REQUIREMENT, steering_seen=1),
+    )
 
     assert next_after(*log) is Stage.VALIDATE
     assert job_after(*log).round == 1
@@ -660,10 +667,10 @@ def test_what_the_coder_heard_and_no_criterion_needs_costs_no_further_round() ->
 def test_the_person_gets_a_round_even_where_the_rounds_are_used_up() -> None:
     start = (requested(budget=Budget(rounds=1)), *START[1:])
     log = (RequirementsAnalyzed(REQUIREMENT), generated(), CodeValidated((), 1), authored(), STEER, run())
-    job = job_after(*log, RequirementsAnalyzed(REVISED, heard=1), start=start)
+    job = job_after(*log, RequirementsAnalyzed(REVISED, steering_seen=1), start=start)
 
     assert job.next_stage() is Stage.GENERATE
-    assert (job.round, job.granted) == (2, 1)
+    assert (job.round, job.extra_rounds) == (2, 1)
 
 
 def test_a_job_that_waits_for_approval_can_be_steered_and_its_old_approval_is_worth_nothing() -> None:
@@ -678,9 +685,9 @@ def test_what_is_said_after_an_approval_and_before_the_merge_takes_the_approval_
     job = job_after(*ASKED, ApprovalGranted(DIGEST, "ada"), STEER)
 
     assert job.next_stage() is Stage.ANALYZE
-    assert job.unheard
+    assert job.has_pending_steering
     assert job.approved == frozenset()
-    after = apply(job, RequirementsAnalyzed(REQUIREMENT, heard=1))
+    after = apply(job, RequirementsAnalyzed(REQUIREMENT, steering_seen=1))
     assert after.next_stage() is Stage.GENERATE, "the coder has not heard it"
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fakes.clock import StillClock
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.sample_events import replied, requested
-from vulcan.application.effects import perform
-from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.jobs.effects import perform
+from vulcan.application.jobs.log import JobCalls, JobLog
 from vulcan.application.ports import StoredEvent
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.errors import BudgetExceeded, Cancelled, EffectFailed, Fenced, JobNotFound
@@ -241,12 +241,12 @@ def test_a_reply_records_how_much_of_the_persons_words_the_model_knew() -> None:
     world.elsewhere(SteeringGiven("total", "ada"))
     assert calls.steering() == ("total",)
     calls.record_reply("k/1", "coder", "m", Usage(1), "")
-    assert [e.heard for e in world.events() if isinstance(e, ModelReplied)] == [0, 1]
+    assert [e.steering_seen for e in world.events() if isinstance(e, ModelReplied)] == [0, 1]
     again = JobCalls(world.log())
     assert again.recorded("k/0") == ""
-    assert again.heard == 0
+    assert again.steering_seen == 0
     assert again.recorded("k/2") is None
-    assert again.heard == 0
+    assert again.steering_seen == 0
 
 
 def test_a_call_that_is_prepared_and_never_made_has_told_nobody() -> None:
@@ -255,9 +255,9 @@ def test_a_call_that_is_prepared_and_never_made_has_told_nobody() -> None:
     world.elsewhere(SteeringGiven("faster", "ada"))
 
     assert calls.steering() == ("faster",)
-    assert calls.heard == 0, "the agent's turns may be used up"
+    assert calls.steering_seen == 0, "the agent's turns may be used up"
     calls.record_reply("a/0", "coder", "m", Usage(), "{}")
-    assert calls.heard == 1
+    assert calls.steering_seen == 1
 
 
 def test_time_counts_only_while_a_worker_is_on_the_job() -> None:

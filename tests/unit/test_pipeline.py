@@ -9,8 +9,8 @@ import pytest
 from fakes.clock import StillClock
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.sample_events import requested
-from vulcan.application.joblog import JobLog
-from vulcan.application.pipeline import Lease, Pipeline
+from vulcan.application.jobs.log import JobLog
+from vulcan.application.jobs.pipeline import Lease, Pipeline
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.errors import (
     BudgetExceeded,

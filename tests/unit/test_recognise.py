@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vulcan.application.converse.blocks import Block
-from vulcan.application.converse.citations import Sources, complaint
-from vulcan.application.converse.commands import COMMANDS, help_text
-from vulcan.application.converse.recognise import Situation, agreement, recognise, refusal
-from vulcan.application.converse.words import FINAL, is_order, is_question
+from vulcan.application.conversation.blocks import Block
+from vulcan.application.conversation.citations import Sources, complaint
+from vulcan.application.conversation.commands import COMMANDS, help_text
+from vulcan.application.conversation.recognise import Situation, agreement, recognise, refusal
+from vulcan.application.conversation.words import FINAL, is_order, is_question
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import WaitingFor
 from vulcan.domain.messages import Intent, Proposal

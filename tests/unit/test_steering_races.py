@@ -13,8 +13,8 @@ from fakes.clock import StillClock
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.projects import FakeProject, jobs_on
 from fakes.sample_events import requested
-from vulcan.application.joblog import JobLog
 from vulcan.application.jobs.commands import JobCommands
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import PullRequest, StoredEvent
 from vulcan.application.services import Services
 from vulcan.application.stages.deliver import deliver
@@ -96,7 +96,7 @@ def kinds(log: JobLog) -> list[type[Event]]:
 def test_what_is_said_after_the_approval_and_before_the_merge_voids_the_approval() -> None:
     job = job_after(*APPROVED, STEER)
     assert job.next_stage() is Stage.ANALYZE
-    same = job_after(*APPROVED, STEER, *analyzed(job), generated(1, heard=1), *CHECKED[4:])
+    same = job_after(*APPROVED, STEER, *analyzed(job), generated(1, steering_seen=1), *CHECKED[4:])
     assert same.newest_commit == "tests-1"
     assert same.next_stage() is Stage.RELEASE
     assert not same.approved

@@ -6,8 +6,8 @@ import pytest
 
 from fakes.sample_events import BASE_COMMIT
 from fakes.talkers import ScriptedAnswerer, ScriptedInterpreter, Table
-from vulcan.application.converse.questions import LEFT_OUT
-from vulcan.application.converse.recognise import Understood
+from vulcan.application.conversation.questions import LEFT_OUT
+from vulcan.application.conversation.recognise import ParsedMessage
 from vulcan.application.ports import Interpretation
 from vulcan.domain.budget import Usage
 from vulcan.domain.errors import ModelUnavailable
@@ -245,7 +245,7 @@ async def test_a_yes_is_for_the_commit_that_was_asked_about() -> None:
     at = await table(MERGE, readings=(read(Intent.APPROVAL),))
     await at.hear("I am happy with that")
     other = approval_digest("merge", "d" * 40)
-    heard = RequirementsAnalyzed(REQUIREMENT, heard=1)
+    heard = RequirementsAnalyzed(REQUIREMENT, steering_seen=1)
     at.happens(SteeringGiven("x", "bob"), heard, ApprovalRequested("merge", "d" * 40, other))
     assert "another commit" in await at.hear("yes")
     assert not any(isinstance(event, ApprovalGranted) for event in at.in_job())
@@ -777,6 +777,6 @@ async def test_a_guess_at_what_costs_or_can_not_be_taken_back_is_only_asked_abou
     waits = {Intent.APPROVAL: MERGE, Intent.REFUSAL: MERGE, Intent.RESUME: StageFailed(Stage.ANALYZE, "no")}
     at = await table(*([waits[intent]] if intent in waits else []))
     before, started = at.in_job(), list(at.workers.started)
-    reply = await at.talk._do(Understood(intent, "some words", exact=False), at.shown.append)
+    reply = await at.talk._do(ParsedMessage(intent, "some words", exact=False), at.shown.append)
     assert "(yes/no)" in reply.text
     assert (at.in_job(), at.workers.started, at.undone) == (before, started, [])

@@ -121,7 +121,7 @@ async def test_a_yes_that_a_model_sees_after_the_job_has_asked_something_is_aske
 async def test_a_refusal_is_for_the_commit_that_was_asked_about() -> None:
     at = await table(MERGE, readings=(read(Intent.REFUSAL),))
     await at.hear("I do not like it")
-    at.happens(SteeringGiven("x", "bob"), RequirementsAnalyzed(REQUIREMENT, heard=1), OTHER)
+    at.happens(SteeringGiven("x", "bob"), RequirementsAnalyzed(REQUIREMENT, steering_seen=1), OTHER)
     assert "another commit" in await at.hear("yes")
     assert not any(isinstance(event, ApprovalRefused) for event in at.in_job())
 

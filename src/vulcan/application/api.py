@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vulcan.application.converse.service import Conversations
+from vulcan.application.conversation.service import Conversations
 from vulcan.application.jobs.service import Jobs
 from vulcan.application.observability.service import Observability
 from vulcan.application.ports.installation import Installation

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 
 from vulcan.application.commits import requirement_of, subject
+from vulcan.application.jobs.spending import usage_in_words
 from vulcan.application.markdown import code, inert
 from vulcan.application.plaintext import on_one_line
-from vulcan.application.spending import usage_in_words
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
 from vulcan.domain.evidence import Answer, Finding, Verdict

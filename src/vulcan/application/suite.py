@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import Checkout, PreparedEnvironment, TestRequest
 from vulcan.application.services import Services
 from vulcan.domain.codec import encode

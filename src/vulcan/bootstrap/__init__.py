@@ -17,7 +17,7 @@ from vulcan.infrastructure.keys import StoredKeys
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
-    from vulcan.application.converse.service import Conversations
+    from vulcan.application.conversation.service import Conversations
     from vulcan.application.jobs.service import Jobs
     from vulcan.application.observability.service import Observability
     from vulcan.application.settings import Settings
@@ -53,7 +53,7 @@ class Application:
     @cached_property
     def conversations(self) -> Conversations:
         """Talking about a repository and its jobs."""
-        from vulcan.application.converse.service import Conversations, Surroundings
+        from vulcan.application.conversation.service import Conversations, Surroundings
 
         at = self.container
         agents = LazyConversationAgents(self.models) if at.settings.model.name else None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vulcan.bootstrap.container import Container
     from vulcan.domain.evidence import Finding
     from vulcan.domain.requirements import Requirement
-    from vulcan.infrastructure.agents.conversing import Conversant
+    from vulcan.infrastructure.agents.conversing import ConversationAgents
     from vulcan.infrastructure.agents.run import Tuning
     from vulcan.infrastructure.agents.team import Team
     from vulcan.infrastructure.llm.dust.access import DustAccess
@@ -278,10 +278,10 @@ class LazyConversationAgents:
         self._models = models
 
     @cached_property
-    def _agents(self) -> Conversant:
-        from vulcan.infrastructure.agents.conversing import Conversant
+    def _agents(self) -> ConversationAgents:
+        from vulcan.infrastructure.agents.conversing import ConversationAgents
 
-        return Conversant(self._models.make(), self._models.prompts(), self._models.tuning())
+        return ConversationAgents(self._models.make(), self._models.prompts(), self._models.tuning())
 
     async def interpret(
         self, call_key: str, context: str, message: str, journal: CallJournal

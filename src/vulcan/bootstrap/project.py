@@ -136,7 +136,7 @@ class ProjectWiring:
 
     def engine(self, observers: Sequence[Observer]) -> WorkflowEngine:
         """Prefect where a server is configured, else inline."""
-        from vulcan.application.pipeline import Pipeline
+        from vulcan.application.jobs.pipeline import Pipeline
         from vulcan.application.stages import stage_functions
         from vulcan.infrastructure.host.lease import this_lease
 

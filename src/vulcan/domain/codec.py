@@ -22,7 +22,16 @@ Payload = dict[str, Any]
 Upcasters = Mapping[tuple[str, int], Callable[[Payload], Payload]]
 """(event name, old version) -> function from that version's payload to the next version's."""
 
-UPCASTERS: Upcasters = {}
+
+def _renamed(old: str, new: str) -> Callable[[Payload], Payload]:
+    return lambda payload: {new if name == old else name: value for name, value in payload.items()}
+
+
+UPCASTERS: Upcasters = {
+    ("RequirementsAnalyzed", 1): _renamed("heard", "steering_seen"),
+    ("ModelReplied", 1): _renamed("heard", "steering_seen"),
+    ("CodeGenerated", 1): _renamed("heard", "steering_seen"),
+}
 
 UNKNOWN_EVENT_HINT = "The log was written by a newer Vulcan; upgrade with: pip install -U vulcan-agent"
 DAMAGED_EVENT_HINT = (

@@ -143,10 +143,11 @@ class JobPaused(Event):
 
 @dataclass(frozen=True, slots=True)
 class RequirementsAnalyzed(Event):
-    """The instruction became numbered criteria; `heard` counts the steering messages that the analyst knew."""
+    """The instruction became numbered criteria; `steering_seen` counts the steering messages that the analyst knew."""
 
+    VERSION: ClassVar[int] = 2
     requirement: Requirement
-    heard: int = 0
+    steering_seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +217,10 @@ class ModelReplied(Event):
     Attributes:
         payload: a blob's digest.
         prompt: version of the agent's prompt.
-        heard: how many steering messages the model had been told of.
+        steering_seen: how many steering messages the model had been told of.
     """
 
+    VERSION: ClassVar[int] = 2
     ACTOR: ClassVar[Actor] = Actor.AGENT
     key: str
     agent: str
@@ -226,7 +228,7 @@ class ModelReplied(Event):
     usage: Usage
     payload: str
     prompt: str = ""
-    heard: int = 0
+    steering_seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +288,13 @@ class BaseTestsRun(Event):
 class CodeGenerated(Event):
     """The coder's change is committed; `tests_commit` is the earlier rounds' tests laid on top of it.
 
-    `heard` counts the steering messages that the coder knew.
+    `steering_seen` counts the steering messages that the coder knew.
     """
 
+    VERSION: ClassVar[int] = 2
     generation: CodeGeneration
     tests_commit: str = ""
-    heard: int = 0
+    steering_seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

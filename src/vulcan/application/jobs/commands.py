@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vulcan.application.amendments import Amendment, amend
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.amendments import Amendment, amend
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.jobs.queries import JobQueries
 from vulcan.application.ports import Clock, EventStore, Forge, SourceRepository
 from vulcan.application.ports.project import Projects

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import BlobStore, Clock, EventStore, StoredEvent
 from vulcan.application.ports.project import Projects
 from vulcan.domain.errors import JobNotFound

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
-from vulcan.application.converse.log import ConversationCalls, ConversationLog
+from vulcan.application.conversation.log import ConversationCalls, ConversationLog
 from vulcan.application.jobs.commands import new_job_id
+from vulcan.application.jobs.spending import usage_in_words
 from vulcan.application.overview import overview
 from vulcan.application.ports import BlobStore, EnvironmentEngineer, EventStore, History, Workspace
 from vulcan.application.setup.proof import JOB, Grounds, Proven, Tell, prove
-from vulcan.application.spending import usage_in_words
 from vulcan.application.stages.prepare import TIMEOUT_HINT, seen_in
 from vulcan.domain.baseline import Baseline, sight
 from vulcan.domain.budget import Budget

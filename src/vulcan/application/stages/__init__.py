@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from vulcan.application.pipeline import StageFunction
+from vulcan.application.jobs.pipeline import StageFunction
 from vulcan.application.services import Services
 from vulcan.application.stages.analyze import analyze
 from vulcan.application.stages.deliver import deliver

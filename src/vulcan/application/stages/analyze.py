@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vulcan.application.briefing import briefing_for, measured_tests
 from vulcan.application.commits import request_of
-from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.jobs.log import JobCalls, JobLog
 from vulcan.application.overview import overview
 from vulcan.application.services import Services
 from vulcan.application.testpaths import is_test_path
@@ -32,7 +32,7 @@ async def analyze(services: Services, log: JobLog) -> None:
         requirement = renumbered(requirement, job.requirement)
     if requirement.questions and not request.ask:
         requirement = _assume(requirement)
-    log.append(RequirementsAnalyzed(requirement, calls.heard), *_what_waits(requirement, log))
+    log.append(RequirementsAnalyzed(requirement, calls.steering_seen), *_what_waits(requirement, log))
 
 
 def _of_tests(requirement: Requirement) -> Requirement:

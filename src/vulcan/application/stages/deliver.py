@@ -7,8 +7,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from vulcan.application.commits import request_of, requirement_of, subject
-from vulcan.application.effects import perform
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.effects import perform
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.report import next_steps, pull_request_body
 from vulcan.application.services import Services
 from vulcan.domain.events import BranchPushed, JobFinished, JobOutcome, PullRequestOpened
@@ -31,7 +31,10 @@ async def deliver(services: Services, log: JobLog) -> None:
         rounds = f"{job.round} round{'s' if job.round > 1 else ''}"
         words = job.verdict.in_words if job.verdict else "not proven"
         reason = f"{words} after {rounds}; the work is on branch {branch}"
-        log.append(JobFinished(JobOutcome.NOT_PROVEN, reason, next_steps(job)), unless=attrgetter("unheard"))
+        log.append(
+            JobFinished(JobOutcome.NOT_PROVEN, reason, next_steps(job)),
+            unless=attrgetter("has_pending_steering"),
+        )
 
 
 def branch_name(log: JobLog) -> str:

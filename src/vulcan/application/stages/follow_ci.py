@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vulcan.application.effects import perform
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.effects import perform
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.services import Services
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import PipelineFinished

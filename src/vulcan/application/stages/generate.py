@@ -12,7 +12,7 @@ from vulcan.application.commits import (
     requirement_of,
     tests_commit,
 )
-from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.jobs.log import JobCalls, JobLog
 from vulcan.application.overview import overview
 from vulcan.application.services import Services
 from vulcan.domain.events import CodeGenerated, WorkspaceSnapshotted
@@ -43,7 +43,7 @@ async def generate(services: Services, log: JobLog) -> None:
     tests = tests_commit(repository, job, log.id, code, job.testing.commit) if job.testing else ""
     metadata = CodeMetadata(base=request.base_commit, commit=code, round=job.round, summary=summary)
     artifacts = product_artifacts(repository, request.base_commit, code)
-    log.append(CodeGenerated(CodeGeneration(requirement, artifacts, metadata), tests, calls.heard))
+    log.append(CodeGenerated(CodeGeneration(requirement, artifacts, metadata), tests, calls.steering_seen))
 
 
 def _earlier_change(services: Services, log: JobLog) -> str:

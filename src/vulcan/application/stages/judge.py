@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vulcan.application.commits import requirement_of
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.services import Services
 from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import EvidenceJudged

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from vulcan.application.commits import request_of
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import Checkout
 from vulcan.application.services import Services
 from vulcan.application.suite import note_environment, suite_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 
 from vulcan.application.commits import request_of, requirement_of, subject
-from vulcan.application.effects import perform
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.effects import perform
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import Release
 from vulcan.application.protected import find_protected
 from vulcan.application.report import merge_message, release_notes
@@ -18,7 +18,7 @@ from vulcan.domain.job import MERGE_EFFECT
 from vulcan.domain.policy import MergeRule, approval_digest
 
 MERGE = "merge"
-UNHEARD = attrgetter("unheard")
+UNHEARD = attrgetter("has_pending_steering")
 
 
 async def release(services: Services, log: JobLog) -> None:

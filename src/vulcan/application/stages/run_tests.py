@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from vulcan.application.commits import request_of, requirement_of
 from vulcan.application.diffs import added_lines
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
 from vulcan.application.services import Services
 from vulcan.application.suite import run_suite

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vulcan.application.briefing import briefing_for
 from vulcan.application.commits import request_of, requirement_of
-from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.jobs.log import JobCalls, JobLog
 from vulcan.application.ports import Checkout
 from vulcan.application.protected import find_protected
 from vulcan.application.secrets import find_secrets

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vulcan.application.briefing import briefing_for, tests_of
 from vulcan.application.commits import request_of, requirement_of, test_artifacts, tests_commit
-from vulcan.application.joblog import JobCalls, JobLog
+from vulcan.application.jobs.log import JobCalls, JobLog
 from vulcan.application.overview import overview
 from vulcan.application.ports import AuthoredTests
 from vulcan.application.secrets import find_secrets

@@ -130,7 +130,7 @@ def _page(job: str, state: Job) -> None:
 
 def _spending(state: Job) -> None:
     """Who spent what, where."""
-    from vulcan.application.spending import spending_table, usage_in_words
+    from vulcan.application.jobs.spending import spending_table, usage_in_words
 
     if not state.usage.calls:
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vulcan.application.jobs.spending import money_in_words
 from vulcan.application.ports import StoredEvent
-from vulcan.application.spending import money_in_words
 from vulcan.apps.cli.safe import one_line
 from vulcan.apps.cli.wording import in_words
 from vulcan.domain.events import EvidenceJudged, ModelReplied, Stage, StageStarted, ToolCalled

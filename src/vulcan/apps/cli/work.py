@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vulcan.application.amendments import HOW, Word, numbered_list, read_word
+from vulcan.application.jobs.amendments import HOW, Word, numbered_list, parse_amendment
 from vulcan.application.jobs.status import Action, describe
 from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overrides_from, person, say
 from vulcan.apps.cli.completing import JOB
@@ -227,7 +227,7 @@ def _asked_for_word(vulcan: Vulcan, job: str) -> Job | None:
 
 
 def _take_word(vulcan: Vulcan, job: str, said: str) -> None:
-    word = read_word(said)
+    word = parse_amendment(said)
     if said.lower() in {"cancel", "abort", "/cancel"}:
         vulcan.jobs.commands.cancel(job, person())
     elif said and word.word is Word.AGREE:  # an empty line is a slip: what follows costs money
@@ -338,7 +338,7 @@ ACTION_LINES = {
 
 def _summary(job: str, state: Job) -> None:
     """How it stands, and what the person can do now."""
-    from vulcan.application.spending import usage_in_words
+    from vulcan.application.jobs.spending import usage_in_words
 
     status, deployment = describe(state), state.deployment
     click.echo("")

@@ -29,13 +29,13 @@ def _analyzed(job: Job, event: RequirementsAnalyzed) -> Changes:
     changes: Changes = {
         "requirement": event.requirement,
         "analyses": job.analyses + 1,
-        "analyzed": event.heard,
+        "steering_in_requirements": event.steering_seen,
     }
     if event.requirement.questions:
         return changes | {"due": Stage.ANALYZE}
     if job.generation is None:
         return changes | {"due": Stage.GENERATE}
-    return changes | {"put_off": None} | _take_up(job, event.requirement)
+    return changes | {"deferred_stage": None} | _apply_steering(job, event.requirement)
 
 
 @HANDLERS.timed(ClarificationRequested)
@@ -86,7 +86,7 @@ def _steered(job: Job, event: SteeringGiven) -> Changes:
     if waits_for(job, WaitingFor.APPROVAL):
         changes["waiting"] = None
     if job.due is Stage.RELEASE:
-        changes |= {"due": Stage.ANALYZE, "put_off": job.due}
+        changes |= {"due": Stage.ANALYZE, "deferred_stage": job.due}
     return changes
 
 
@@ -102,14 +102,14 @@ def _base_tests_run(job: Job, event: BaseTestsRun) -> Changes:
     return changes | {"due": Stage.ANALYZE} if job.due is Stage.PREPARE else changes
 
 
-def _take_up(job: Job, revised: Requirement) -> Changes:
+def _apply_steering(job: Job, revised: Requirement) -> Changes:
     """Go on where the job was, or give the coder what was said and what became of the criteria."""
-    told = job.steering[job.coded :]
+    told = job.steering[job.steering_in_code :]
     old = job.requirement
     same = old is not None and (old.criteria, old.changed_tests) == (revised.criteria, revised.changed_tests)
     if same and not told:
-        return {"due": job.put_off or Stage.GENERATE}
-    words = "\n".join(job.steering[job.analyzed :])
+        return {"due": job.deferred_stage or Stage.GENERATE}
+    words = "\n".join(job.steering[job.steering_in_requirements :])
     text = (
         f"The person said while the work was under way:\n{words}\nThe criteria above take it into account. "
         "Change what it asks for; leave the code as it is where it does so already."
@@ -119,7 +119,7 @@ def _take_up(job: Job, revised: Requirement) -> Changes:
     return {
         "due": Stage.GENERATE,
         "round": job.round + 1,
-        "granted": job.granted + 1,
+        "extra_rounds": job.extra_rounds + 1,
         "findings": findings,
         "verdict": None,
         "history": (*job.history, note),

@@ -52,8 +52,8 @@ def _pipeline(job: Job, event: PipelineFinished) -> Changes:
 
 @HANDLERS.timed(ApprovalRequested)
 def _approval_requested(job: Job, event: ApprovalRequested, at: float) -> Changes:
-    if job.unheard:  # said while the approval was being asked for
-        return {"approval": event, "due": Stage.ANALYZE, "put_off": job.put_off or job.due}
+    if job.has_pending_steering:  # said while the approval was being asked for
+        return {"approval": event, "due": Stage.ANALYZE, "deferred_stage": job.deferred_stage or job.due}
     reason = f"{event.action} of {event.commit[:10]}"
     return {"approval": event} | wait(job, at, Waiting(WaitingFor.APPROVAL, reason))
 

@@ -44,9 +44,9 @@ def _generated(job: Job, event: CodeGenerated) -> Changes:
         job.generation is not None and job.generation.metadata.commit == event.generation.metadata.commit
     )
     if standing and any(finding.gate != STEERING for finding in job.findings):
-        return _stand_off(job, event.generation, testing) | {"coded": event.heard}
+        return _coder_disagrees(job, event.generation, testing) | {"steering_in_code": event.steering_seen}
     return {
-        "coded": event.heard,
+        "steering_in_code": event.steering_seen,
         "generation": event.generation,
         "testing": testing,
         "due": Stage.VALIDATE,
@@ -102,7 +102,7 @@ def _judged(job: Job, event: EvidenceJudged) -> Changes:
     return {"verdict": verdict} | send_back(job, verdict.findings, note)
 
 
-def _stand_off(job: Job, generation: CodeGeneration, testing: CodeTesting | None) -> Changes:
+def _coder_disagrees(job: Job, generation: CodeGeneration, testing: CodeTesting | None) -> Changes:
     """The coder leaves the code as it is in spite of findings: its words go to the test author, or to a person.
 
     Where checkers' opinions are all that it lets stand, the work goes on, and the report says so.

@@ -61,12 +61,16 @@ def apply(job: Job, event: Event, at: float = 0.0) -> Job:
     if event.ACTOR is not Actor.PERSON:
         place["last_worker_event_at"] = at
     after = _with(job, changes | place)
-    return _with(after, {"due": Stage.ANALYZE, "put_off": after.due}) if _must_hear(after, event) else after
+    return (
+        _with(after, {"due": Stage.ANALYZE, "deferred_stage": after.due})
+        if _must_hear(after, event)
+        else after
+    )
 
 
 def _must_hear(job: Job, event: Event) -> bool:
     """Whether a stage's result is put off, because the person said something that the requirements do not know of."""
-    return isinstance(event, RESULTS) and job.outcome is None and job.unheard
+    return isinstance(event, RESULTS) and job.outcome is None and job.has_pending_steering
 
 
 def _with(job: Job, changes: Changes) -> Job:

@@ -66,10 +66,10 @@ class Job:
 
     Attributes:
         answers: what the person said to the analyst's questions and requirements, in order.
-        steering: what the person said while the job was under way; `analyzed` and `coded` count how many of these
+        steering: what the person said while the job was under way; `steering_in_requirements` and `steering_in_code` count how many of these
             messages the requirements and the code take into account.
-        granted: rounds beyond the budget's, one for each time that the person's word led to further work.
-        put_off: the stage that was due when steering sent the job back to the analyst.
+        extra_rounds: rounds beyond the budget's, one for each time that the person's word led to further work.
+        deferred_stage: the stage that was due when steering sent the job back to the analyst.
         contested: checkers' findings that the coder was told of and let stand, with its words.
         reviewed: whether a colleague has looked at the change, in whatever round.
         baseline: the project's tests on the base commit; None in logs from before that was looked at first.
@@ -85,10 +85,10 @@ class Job:
     answers: tuple[str, ...] = ()
     steering: tuple[str, ...] = ()
     analyses: int = 0
-    analyzed: int = 0
-    coded: int = 0
-    granted: int = 0
-    put_off: Stage | None = None
+    steering_in_requirements: int = 0
+    steering_in_code: int = 0
+    extra_rounds: int = 0
+    deferred_stage: Stage | None = None
     due: Stage = Stage.PREPARE
     round: int = 1
     stage: Stage | None = None
@@ -163,14 +163,14 @@ class Job:
         return self.outcome is not JobOutcome.NOT_STARTED
 
     @property
-    def unheard(self) -> bool:
+    def has_pending_steering(self) -> bool:
         """Whether the person said something that the requirements do not know of."""
-        return self.analyzed < len(self.steering)
+        return self.steering_in_requirements < len(self.steering)
 
     @property
     def last_round(self) -> bool:
         """Whether nothing can be sent back any more."""
-        return self.round >= self.budget.rounds + self.granted
+        return self.round >= self.budget.rounds + self.extra_rounds
 
     @property
     def merging(self) -> bool:
@@ -195,10 +195,10 @@ class Changes(TypedDict, total=False):
     answers: tuple[str, ...]
     steering: tuple[str, ...]
     analyses: int
-    analyzed: int
-    coded: int
-    granted: int
-    put_off: Stage | None
+    steering_in_requirements: int
+    steering_in_code: int
+    extra_rounds: int
+    deferred_stage: Stage | None
     due: Stage
     round: int
     stage: Stage | None

@@ -53,7 +53,7 @@ class Reading(BaseModel):
     remember: list[Remembered] = []
 
 
-class Conversant:
+class ConversationAgents:
     """Interpreter and answerer on one model; satisfies both ports.
 
     Args:

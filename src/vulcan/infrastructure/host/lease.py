@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from vulcan.application.pipeline import Lease
+from vulcan.application.jobs.pipeline import Lease
 from vulcan.domain.events import Worker
 from vulcan.infrastructure.host.leftovers import start_time
 

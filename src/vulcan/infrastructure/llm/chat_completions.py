@@ -32,7 +32,7 @@ from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import masked
 from vulcan.infrastructure.llm.faults import Asked, Patience, category, patiently
-from vulcan.infrastructure.llm.own import OwnModel
+from vulcan.infrastructure.llm.own import HttpModel
 from vulcan.infrastructure.llm.sse import MALFORMED, THOUGHTS, Assembled, CutStreamError, assemble, lines_of
 from vulcan.infrastructure.llm.streaming import Origin, streaming
 
@@ -42,7 +42,7 @@ ENDS: dict[str, FinishReason] = {"length": "length", "content_filter": "content_
 """Ends of a reply that are no good ones."""
 
 
-class ChatCompletionsModel(OwnModel):
+class ChatCompletionsModel(HttpModel):
     """A model behind `{base_url}/chat/completions`."""
 
     def __init__(

@@ -10,7 +10,7 @@ Prepared = tuple[ModelSettings | None, ModelRequestParameters, list[str]]
 """Settings, parameters and instructions of a request."""
 
 
-class OwnModel(Model):
+class HttpModel(Model):
     """A model with a name and, where it is a service, an address."""
 
     def __init__(self, name: str, base_url: str | None = None) -> None:

@@ -19,13 +19,13 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from vulcan.domain.errors import ModelUnavailable, UserError
-from vulcan.infrastructure.llm.own import OwnModel
+from vulcan.infrastructure.llm.own import HttpModel
 
 PREFIX = "recorded:"
 CHARACTERS_PER_TOKEN = 4
 
 
-class RecordedModel(OwnModel):
+class RecordedModel(HttpModel):
     """Plays a recording; tokens are estimated from the text, the price is zero."""
 
     def __init__(self, name: str, replies: Mapping[str, dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from vulcan.domain.errors import UserError
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
-    from vulcan.application.converse.talk import Talk
+    from vulcan.application.conversation.handler import ConversationHandler
 
 NEWEST = "newest"
 
@@ -64,7 +64,7 @@ def chat(repo: Path, resume: str, *, listing: bool, yes: bool, blind: bool, **op
     sys.exit(_converse(vulcan, talk, as_json=options["as_json"], resumed=bool(resume)))
 
 
-def _converse(vulcan: Vulcan, talk: Talk, *, as_json: bool, resumed: bool) -> int:
+def _converse(vulcan: Vulcan, talk: ConversationHandler, *, as_json: bool, resumed: bool) -> int:
     from vulcan.apps.cli.chat.plain import converse, screen_for
     from vulcan.apps.cli.chat.session import Session
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from vulcan.application.converse.commands import COMMANDS
+from vulcan.application.conversation.commands import COMMANDS
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain.errors import VulcanError
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from vulcan.application.amendments import HOW, list_after
+from vulcan.application.jobs.amendments import HOW, list_after
 from vulcan.apps.cli.chat.markdown import SOURCE, THEME, CitedMarkdown, Tight
 from vulcan.apps.cli.safe import safe
 from vulcan.apps.cli.status import activity_after, line_of
@@ -25,7 +25,7 @@ from vulcan.domain.events import (
 )
 
 if TYPE_CHECKING:
-    from vulcan.application.converse.talk import Reply
+    from vulcan.application.conversation.handler import Reply
     from vulcan.application.ports import StoredEvent
     from vulcan.domain.job import Job
     from vulcan.domain.requirements import Requirement

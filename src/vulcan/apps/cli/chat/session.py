@@ -13,7 +13,7 @@ from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, apply
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
-    from vulcan.application.converse.talk import Reply, Talk, Waits
+    from vulcan.application.conversation.handler import ConversationHandler, Reply, Waits
     from vulcan.application.ports import StoredEvent
 
 POLL = 0.15
@@ -43,7 +43,7 @@ class Session:
         going: the jobs that were being worked on at the last look.
     """
 
-    def __init__(self, vulcan: Vulcan, talk: Talk, screen: Screen) -> None:
+    def __init__(self, vulcan: Vulcan, talk: ConversationHandler, screen: Screen) -> None:
         self._queries, self.talk, self._screen = vulcan.jobs.queries, talk, screen
         self._states: dict[str, Job] = {}
         self._told: dict[str, object] = {}
@@ -140,7 +140,7 @@ def _waits(job: str, state: Job) -> str:
     stage = state.next_stage()
     if not isinstance(stage, Waiting):
         return ""
-    from vulcan.application.amendments import HOW, numbered_list
+    from vulcan.application.jobs.amendments import HOW, numbered_list
 
     if stage.waiting_for is WaitingFor.CONFIRMATION and state.requirement is not None:
         return "\n".join([f"Job {job} waits for your word:", *numbered_list(state.requirement), HOW])

@@ -14,7 +14,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.patch_stdout import StdoutProxy
 from rich.console import Console
 
-from vulcan.application.amendments import items_of
+from vulcan.application.jobs.amendments import items_of
 from vulcan.application.secrets import without_secrets
 from vulcan.apps.cli.chat.completion import ChatCompleter, Choice
 from vulcan.apps.cli.chat.prompt import ChatPrompt
@@ -25,7 +25,7 @@ from vulcan.domain.messages import Speaker
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
-    from vulcan.application.converse.talk import Talk
+    from vulcan.application.conversation.handler import ConversationHandler
     from vulcan.application.ports import SourceState
 
 BUNDLED = 0.05
@@ -41,7 +41,9 @@ HINT = "/help · Alt-Enter adds a line · Ctrl-D leaves"
 NO_MODEL = "no model configured: commands only"
 
 
-async def converse_at_terminal(vulcan: Vulcan, talk: Talk, source: SourceState, *, resumed: bool) -> int:
+async def converse_at_terminal(
+    vulcan: Vulcan, talk: ConversationHandler, source: SourceState, *, resumed: bool
+) -> int:
     """Talk until the person leaves; a job under way is paused then, unless they detach. Returns the exit code."""
     proxy = StdoutProxy(sleep_between_writes=BUNDLED, raw=True)
     out = cast("TextIO", proxy)

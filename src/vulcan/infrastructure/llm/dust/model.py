@@ -25,14 +25,14 @@ from vulcan.infrastructure.llm.dust.rendering import Rendered, render
 from vulcan.infrastructure.llm.dust.reuse import Conversations, Credits
 from vulcan.infrastructure.llm.dust.streaming import words_of
 from vulcan.infrastructure.llm.dust.turn import Turn
-from vulcan.infrastructure.llm.own import OwnModel
+from vulcan.infrastructure.llm.own import HttpModel
 from vulcan.infrastructure.llm.streaming import Origin, WordsStream
 
 CHARACTERS_PER_TOKEN = 4
 REPAIRS = 2
 
 
-class DustModel(OwnModel):
+class DustModel(HttpModel):
     """A model behind an agent of a Dust workspace.
 
     Args:

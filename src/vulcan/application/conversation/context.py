@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vulcan.application.amendments import numbered_list
-from vulcan.application.converse.asking import question_of
+from vulcan.application.conversation.asking import question_of
+from vulcan.application.jobs.amendments import numbered_list
 from vulcan.domain.conversation import Conversation
 from vulcan.domain.job import Ended, Job, Waiting
 from vulcan.domain.messages import Note

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vulcan.application.amendments import HOW, numbered_list
-from vulcan.application.converse.context import state_of
+from vulcan.application.conversation.context import state_of
+from vulcan.application.jobs.amendments import HOW, numbered_list
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import Job

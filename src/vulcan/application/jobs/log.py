@@ -43,7 +43,7 @@ class JobLog:
         self._store, self._blobs, self._observers = store, blobs, observers
         self._epoch: int | None = None
         self._recorded: dict[str, str] = {}
-        self._heard: dict[str, int] = {}
+        self._steering_seen: dict[str, int] = {}
         self.refresh()
 
     @classmethod
@@ -100,7 +100,7 @@ class JobLog:
             if isinstance(entry.event, ModelReplied | ToolCalled):
                 self._recorded[entry.event.key] = entry.event.payload
             if isinstance(entry.event, ModelReplied):
-                self._heard[entry.event.key] = entry.event.heard
+                self._steering_seen[entry.event.key] = entry.event.steering_seen
             if isinstance(entry.event, RepliesDropped):
                 self._recorded = without(self._recorded, entry.event.keys)
             for observer in self._observers:
@@ -129,9 +129,9 @@ class JobLog:
         digest = self._recorded.get(key)
         return None if digest is None else self.kept(digest)
 
-    def heard(self, key: str) -> int | None:
+    def steering_seen(self, key: str) -> int | None:
         """How many steering messages the model knew when it gave the reply recorded under `key`."""
-        return self._heard.get(key)
+        return self._steering_seen.get(key)
 
 
 def without(recorded: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
@@ -146,7 +146,7 @@ def without(recorded: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
 class JobCalls:
     """The `CallJournal` of one stage: replies and results become events before the next step.
 
-    `heard` counts the steering messages that the model of this stage knows.
+    `steering_seen` counts the steering messages that the model of this stage knows.
 
     Args:
         snapshot: stores the workspace and returns the tree's id; called when tools changed files.
@@ -156,13 +156,13 @@ class JobCalls:
         self._log = log
         self._snapshot = snapshot
         self._changed = False
-        self.heard = self._told = len(log.job.steering)
+        self.steering_seen = self._told = len(log.job.steering)
 
     def recorded(self, key: str) -> str | None:
         """The payload recorded under `key`, or None."""
-        heard = self._log.heard(key)
-        if heard is not None:
-            self.heard = heard
+        seen = self._log.steering_seen(key)
+        if seen is not None:
+            self.steering_seen = seen
         return self._log.payload(key)
 
     def steering(self) -> tuple[str, ...]:
@@ -177,8 +177,8 @@ class JobCalls:
     ) -> None:
         """Append a model's reply."""
         digest = self._log.keep(payload)
-        self.heard = self._told  # only a reply shows it: a call may be prepared and never made
-        self._log.append(ModelReplied(key, agent, model, usage, digest, prompt, self.heard))
+        self.steering_seen = self._told  # only a reply shows it: a call may be prepared and never made
+        self._log.append(ModelReplied(key, agent, model, usage, digest, prompt, self.steering_seen))
 
     def record_wait(self, agent: str, seconds: float, reason: str) -> None:
         """Append that the agent waits before it asks its model again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from vulcan.application.amendments import GO_ON, plain_words
+from vulcan.application.jobs.amendments import GO_ON, plain_words
 from vulcan.domain.messages import Intent
 
 APPROVE = frozenset(["approve", "approved", "approve it", "merge", "merge it", "lgtm"])

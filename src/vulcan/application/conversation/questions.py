@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from vulcan.application.answer import NOT_IN_LOG, answer, common_topic, told, words_at_work
-from vulcan.application.converse.blocks import Block, BlockReader
-from vulcan.application.converse.citations import Sources, complaint
-from vulcan.application.converse.words import asks_why
+from vulcan.application.conversation.answers import NOT_IN_LOG, answer, common_topic, told, words_at_work
+from vulcan.application.conversation.blocks import Block, BlockReader
+from vulcan.application.conversation.citations import Sources, complaint
+from vulcan.application.conversation.words import asks_why
 from vulcan.application.diffs import added_lines
 from vulcan.application.overview import overview
 from vulcan.application.ports import Answerer, CallJournal, History, StoredEvent, Workspace

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vulcan.application.amendments import AGREED, DECLINED, GO_ON, Word, plain_words, read_word
-from vulcan.application.answer import common_topic
-from vulcan.application.converse.commands import BY_NAME, COMMANDS
-from vulcan.application.converse.words import (
+from vulcan.application.conversation.answers import common_topic
+from vulcan.application.conversation.commands import BY_NAME, COMMANDS
+from vulcan.application.conversation.words import (
     APPROVE,
     BARE,
     BARE_ACTS,
@@ -35,6 +34,7 @@ from vulcan.application.converse.words import (
     is_question,
     wanted_page,
 )
+from vulcan.application.jobs.amendments import AGREED, DECLINED, GO_ON, Word, parse_amendment, plain_words
 from vulcan.domain.conversation import only_notes
 from vulcan.domain.errors import UserError
 from vulcan.domain.job import WaitingFor
@@ -71,7 +71,7 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedMessage:
     """What a message wants.
 
     Attributes:
@@ -89,7 +89,7 @@ class Understood:
     declined: bool = False
 
 
-def recognise(message: str, situation: Situation) -> Understood | None:
+def recognise(message: str, situation: Situation) -> ParsedMessage | None:
     """The intent, where no model is needed to see it; None else.
 
     Raises:
@@ -106,7 +106,7 @@ def recognise(message: str, situation: Situation) -> Understood | None:
     return _common_question(text, situation)
 
 
-def _slash(text: str) -> Understood:
+def _slash(text: str) -> ParsedMessage:
     name, *after = text[1:].split(maxsplit=1) or [""]
     command, rest = BY_NAME.get(name.lower()), "".join(after).strip()
     if command is None:
@@ -119,107 +119,109 @@ def _slash(text: str) -> Understood:
         why = "it is for the job that is talked about, see /jobs; choose another one with: /job ID"
         raise UserError(f"/{command.name} takes no further words, so nothing is done", hint=why)
     prefix = {"edit": "/edit ", "veto": "/veto "}.get(command.name, "")
-    return Understood(command.intent, prefix + rest, command=command.name)
+    return ParsedMessage(command.intent, prefix + rest, command=command.name)
 
 
-def _agreement(words: str, _text: str, situation: Situation) -> Understood | None:
+def _agreement(words: str, _text: str, situation: Situation) -> ParsedMessage | None:
     asked = situation.proposal
     if asked is None:
         return None
     named = next((intent for intent, names in NAMED.items() if words in names), None)
     if words in GO_ON and asked.intent in ENDING:
-        return Understood(asked.intent, asked.text, exact=False)
+        return ParsedMessage(asked.intent, asked.text, exact=False)
     if words in AGREED or named is asked.intent:
         return _agreed(asked, situation)
     if words in DECLINED or named is Intent.CANCEL:
         # "cancel" may be for the question or for the job: the harmless reading holds
         text = f"{LEFT} To end the job: /cancel" if named and situation.job else LEFT
-        return Understood(Intent.SMALL_TALK, text, declined=True)
+        return ParsedMessage(Intent.SMALL_TALK, text, declined=True)
     if named and situation.waiting_for is WaitingFor.APPROVAL:
-        return Understood(named, exact=False)
+        return ParsedMessage(named, exact=False)
     return None
 
 
-def _agreed(asked: Proposal, situation: Situation) -> Understood:
+def _agreed(asked: Proposal, situation: Situation) -> ParsedMessage:
     if asked.job and asked.job != situation.job:
-        return Understood(Intent.SMALL_TALK, f"That was about job {asked.job}: /job {asked.job}, then again.")
+        return ParsedMessage(
+            Intent.SMALL_TALK, f"That was about job {asked.job}: /job {asked.job}, then again."
+        )
     if situation.overtaken:
-        return Understood(asked.intent, asked.text, exact=False)
-    return Understood(asked.intent, asked.text, agreed=asked)
+        return ParsedMessage(asked.intent, asked.text, exact=False)
+    return ParsedMessage(asked.intent, asked.text, agreed=asked)
 
 
-def _reply_to_job(words: str, text: str, situation: Situation) -> Understood | None:
+def _reply_to_job(words: str, text: str, situation: Situation) -> ParsedMessage | None:
     """What the job waits for gives short words their meaning."""
     waits = situation.waiting_for
-    if waits is WaitingFor.CONFIRMATION and text and read_word(text).word is not Word.SAY:
-        return Understood(Intent.CONFIRMATION, text)
+    if waits is WaitingFor.CONFIRMATION and text and parse_amendment(text).word is not Word.SAY:
+        return ParsedMessage(Intent.CONFIRMATION, text)
     if waits is WaitingFor.CONFIRMATION and words in DECLINED:
-        return Understood(Intent.UNCLEAR, NOT_AGREED)
+        return ParsedMessage(Intent.UNCLEAR, NOT_AGREED)
     if waits is WaitingFor.APPROVAL:
         return _on_the_merge(words, situation)
     if waits is WaitingFor.RESUME and words in AGREED:
-        return Understood(Intent.RESUME)
+        return ParsedMessage(Intent.RESUME)
     if waits is WaitingFor.BUDGET and words in AGREED:
-        return Understood(Intent.UNCLEAR, MORE_BUDGET)
+        return ParsedMessage(Intent.UNCLEAR, MORE_BUDGET)
     return None
 
 
-def _on_the_merge(words: str, situation: Situation) -> Understood | None:
+def _on_the_merge(words: str, situation: Situation) -> ParsedMessage | None:
     """A yes merges where the merge was asked about last; whatever could be for something else is asked about."""
     if words in APPROVE | AGREED:
         asked_for = situation.merge_asked and words not in GO_ON
-        return Understood(Intent.APPROVAL, exact=words in APPROVE or asked_for)
+        return ParsedMessage(Intent.APPROVAL, exact=words in APPROVE or asked_for)
     if words in REFUSE:
-        return Understood(Intent.REFUSAL, exact=not words.endswith("merge"))  # it may mean: not yet
-    return Understood(Intent.UNCLEAR, NOT_MERGED) if words in DECLINED else None
+        return ParsedMessage(Intent.REFUSAL, exact=not words.endswith("merge"))  # it may mean: not yet
+    return ParsedMessage(Intent.UNCLEAR, NOT_MERGED) if words in DECLINED else None
 
 
-def agreement(message: str, situation: Situation, *, certain: bool) -> Understood:
+def agreement(message: str, situation: Situation, *, certain: bool) -> ParsedMessage:
     """What a model took for a yes, in words that no list has, to whatever waits."""
     asked, waits = situation.proposal, situation.waiting_for
     if asked is not None:
         sure = certain and (asked.intent not in FINAL or begins(message, AGREED))
-        return _agreed(asked, situation) if sure else Understood(asked.intent, asked.text, exact=False)
+        return _agreed(asked, situation) if sure else ParsedMessage(asked.intent, asked.text, exact=False)
     readings = {
-        WaitingFor.CONFIRMATION: Understood(Intent.CONFIRMATION, "ok", exact=certain),
-        WaitingFor.APPROVAL: Understood(Intent.APPROVAL, exact=False),
-        WaitingFor.RESUME: Understood(Intent.RESUME, exact=certain and begins(message, AGREED)),
-        WaitingFor.BUDGET: Understood(Intent.UNCLEAR, MORE_BUDGET),
-        WaitingFor.CLARIFICATION: Understood(Intent.ANSWER, message),
+        WaitingFor.CONFIRMATION: ParsedMessage(Intent.CONFIRMATION, "ok", exact=certain),
+        WaitingFor.APPROVAL: ParsedMessage(Intent.APPROVAL, exact=False),
+        WaitingFor.RESUME: ParsedMessage(Intent.RESUME, exact=certain and begins(message, AGREED)),
+        WaitingFor.BUDGET: ParsedMessage(Intent.UNCLEAR, MORE_BUDGET),
+        WaitingFor.CLARIFICATION: ParsedMessage(Intent.ANSWER, message),
     }
-    nothing = Understood(Intent.SMALL_TALK, NOTHING_WAITS)
+    nothing = ParsedMessage(Intent.SMALL_TALK, NOTHING_WAITS)
     return readings.get(waits, nothing) if waits is not None else nothing
 
 
-def refusal(text: str, situation: Situation) -> Understood:
+def refusal(text: str, situation: Situation) -> ParsedMessage:
     """What a model took for a no; only a merge that waits can be refused, and that is asked about first."""
     if not situation.asks:
-        return Understood(Intent.SMALL_TALK, NOTHING_WAITS)
+        return ParsedMessage(Intent.SMALL_TALK, NOTHING_WAITS)
     if situation.proposal is not None or situation.waiting_for is None:
-        return Understood(Intent.SMALL_TALK, LEFT, declined=True)
+        return ParsedMessage(Intent.SMALL_TALK, LEFT, declined=True)
     readings = {
-        WaitingFor.CONFIRMATION: Understood(Intent.UNCLEAR, NOT_AGREED),
-        WaitingFor.APPROVAL: Understood(Intent.REFUSAL, text, exact=False),
+        WaitingFor.CONFIRMATION: ParsedMessage(Intent.UNCLEAR, NOT_AGREED),
+        WaitingFor.APPROVAL: ParsedMessage(Intent.REFUSAL, text, exact=False),
     }
-    return readings.get(situation.waiting_for, Understood(Intent.SMALL_TALK, LEFT))
+    return readings.get(situation.waiting_for, ParsedMessage(Intent.SMALL_TALK, LEFT))
 
 
-def _plain_words(words: str, text: str, situation: Situation) -> Understood | None:
+def _plain_words(words: str, text: str, situation: Situation) -> ParsedMessage | None:
     asks = situation.waiting_for is WaitingFor.CLARIFICATION
     readings = (
-        (words in BARE, Understood(Intent.COMMAND, command=words)),
-        (bool(situation.job) and words in PULL, Understood(Intent.COMMAND, command="pull")),
-        (bool(page := wanted_page(words)), Understood(Intent.COMMAND, command=page)),
-        (words in LEAVE, Understood(Intent.COMMAND, command="quit")),
-        (words in GREETINGS, Understood(Intent.SMALL_TALK, HELLO)),
-        (words in THANKS, Understood(Intent.SMALL_TALK, "You are welcome.")),
-        (words in PRAISE and not situation.asks, Understood(Intent.SMALL_TALK, "You are welcome.")),
-        (situation.under_way and words in CANCEL, Understood(Intent.CANCEL)),
-        (bool(situation.job) and words in UNDO, Understood(Intent.UNDO, exact=False)),
-        ((situation.busy or asks) and words in PAUSE, Understood(Intent.PAUSE)),
-        (situation.under_way and words in GO_ON, Understood(Intent.RESUME)),
-        (_answers(text, situation), Understood(Intent.ANSWER, text)),
-        (only_notes(text), Understood(Intent.SMALL_TALK, "Kept; see /notes.")),
+        (words in BARE, ParsedMessage(Intent.COMMAND, command=words)),
+        (bool(situation.job) and words in PULL, ParsedMessage(Intent.COMMAND, command="pull")),
+        (bool(page := wanted_page(words)), ParsedMessage(Intent.COMMAND, command=page)),
+        (words in LEAVE, ParsedMessage(Intent.COMMAND, command="quit")),
+        (words in GREETINGS, ParsedMessage(Intent.SMALL_TALK, HELLO)),
+        (words in THANKS, ParsedMessage(Intent.SMALL_TALK, "You are welcome.")),
+        (words in PRAISE and not situation.asks, ParsedMessage(Intent.SMALL_TALK, "You are welcome.")),
+        (situation.under_way and words in CANCEL, ParsedMessage(Intent.CANCEL)),
+        (bool(situation.job) and words in UNDO, ParsedMessage(Intent.UNDO, exact=False)),
+        ((situation.busy or asks) and words in PAUSE, ParsedMessage(Intent.PAUSE)),
+        (situation.under_way and words in GO_ON, ParsedMessage(Intent.RESUME)),
+        (_answers(text, situation), ParsedMessage(Intent.ANSWER, text)),
+        (only_notes(text), ParsedMessage(Intent.SMALL_TALK, "Kept; see /notes.")),
     )
     return next((understood for holds, understood in readings if holds), None)
 
@@ -229,7 +231,7 @@ def _answers(text: str, situation: Situation) -> bool:
     return asked and plain_words(text) not in HESITATION and not is_question(text)
 
 
-def _common_question(text: str, situation: Situation) -> Understood | None:
+def _common_question(text: str, situation: Situation) -> ParsedMessage | None:
     if situation.job and is_question(text) and not asks_why(text) and common_topic(text):
-        return Understood(Intent.QUESTION, text)
+        return ParsedMessage(Intent.QUESTION, text)
     return None

@@ -11,22 +11,22 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from vulcan.application.amendments import Amendment, Word, read_word
-from vulcan.application.answer import answer
-from vulcan.application.converse.asking import question_of, quoted
-from vulcan.application.converse.commands import help_text
-from vulcan.application.converse.context import context_of, state_of
-from vulcan.application.converse.log import ConversationCalls, ConversationLog
-from vulcan.application.converse.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
-from vulcan.application.converse.questions import Show, Subject, attached, from_log, from_model
-from vulcan.application.converse.recognise import Situation, Understood, agreement, recognise, refusal
-from vulcan.application.converse.words import is_order, is_question, is_request, is_wish, says_go_on
-from vulcan.application.joblog import JobLog
+from vulcan.application.conversation.answers import answer
+from vulcan.application.conversation.asking import question_of, quoted
+from vulcan.application.conversation.commands import help_text
+from vulcan.application.conversation.context import context_of, state_of
+from vulcan.application.conversation.log import ConversationCalls, ConversationLog
+from vulcan.application.conversation.pages import NO_JOB, jobs_page, limits_of, notes_page, plan_page
+from vulcan.application.conversation.questions import Show, Subject, attached, from_log, from_model
+from vulcan.application.conversation.recognise import ParsedMessage, Situation, agreement, recognise, refusal
+from vulcan.application.conversation.words import is_order, is_question, is_request, is_wish, says_go_on
+from vulcan.application.jobs.amendments import Amendment, Word, parse_amendment
 from vulcan.application.jobs.commands import MAX_INSTRUCTION, Order, what_stays
+from vulcan.application.jobs.log import JobLog
 from vulcan.application.jobs.service import Jobs
+from vulcan.application.jobs.spending import usage_in_words
 from vulcan.application.ports import Answerer, Interpreter, Workers
 from vulcan.application.secrets import without_secrets
-from vulcan.application.spending import usage_in_words
 from vulcan.domain.budget import Budget
 from vulcan.domain.conversation import compacted, worth_keeping
 from vulcan.domain.errors import ModelUnavailable, UserError, VulcanError
@@ -121,7 +121,7 @@ class Waits:
 UNSEEN = frozenset([Intent.CONFIRMATION, Intent.APPROVAL, Intent.REFUSAL, Intent.RESUME])
 """Words for what waits, which may be meant for something else where something else waited when they were typed."""
 
-Run = Callable[[Understood, Show], Awaitable[Reply]]
+Run = Callable[[ParsedMessage, Show], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Act:
     """
 
     run: Run
-    ask: Callable[[Understood], Consent | None] | None = None
+    ask: Callable[[ParsedMessage], Consent | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class _Shown:
     seq: int
 
 
-class Talk:
+class ConversationHandler:
     """An open conversation."""
 
     def __init__(self, log: ConversationLog, services: Services) -> None:
@@ -273,7 +273,7 @@ class Talk:
         self._answered(reply)
         return self._still_asking(reply, situation.proposal, show)
 
-    async def _do(self, understood: Understood, show: Show) -> Reply:
+    async def _do(self, understood: ParsedMessage, show: Show) -> Reply:
         """The one place where consent is asked for: no act can forget it."""
         act = self._acts[understood.intent]
         if act.ask is not None and not understood.agreed:
@@ -324,7 +324,7 @@ class Talk:
         if event := compacted(self.log.state):
             self.log.append(event)
 
-    async def _interpret(self, message: str, situation: Situation) -> Understood:
+    async def _interpret(self, message: str, situation: Situation) -> ParsedMessage:
         """What a model takes the message to want; `situation` is that in which it was said."""
         interpreter = self._services.interpreter
         if interpreter is None:
@@ -341,22 +341,22 @@ class Talk:
         if read.intent is Intent.CONFIRMATION:
             return agreement(message, situation, certain=read.certain)
         if read.intent is Intent.COMMAND:
-            return Understood(Intent.COMMAND, command=read.text)
+            return ParsedMessage(Intent.COMMAND, command=read.text)
         if read.intent is Intent.REFUSAL:
             return refusal(read.text or message, situation)
         text = read.reply if read.intent in {Intent.SMALL_TALK, Intent.UNCLEAR} else read.text or message
-        return Understood(
+        return ParsedMessage(
             read.intent, text, exact=read.certain and _borne_out(read.intent, text, message, situation)
         )
 
-    def _without_model(self, message: str, otherwise: str, situation: Situation) -> Understood:
+    def _without_model(self, message: str, otherwise: str, situation: Situation) -> ParsedMessage:
         """What can be said of a message by its form alone; whatever that sets off is asked about first."""
         if is_question(message) and self.job:
-            return Understood(Intent.QUESTION, message)
+            return ParsedMessage(Intent.QUESTION, message)
         if is_order(message):
             intent = Intent.STEERING if situation.under_way else Intent.NEW_JOB
-            return Understood(intent, message, exact=False)
-        return Understood(Intent.UNCLEAR, otherwise)
+            return ParsedMessage(intent, message, exact=False)
+        return ParsedMessage(Intent.UNCLEAR, otherwise)
 
     def _calls(self) -> ConversationCalls:
         return ConversationCalls(self.log, self._services.budget)
@@ -381,35 +381,35 @@ class Talk:
 
     # ------------------------------------------------------------------------------------------------- jobs
 
-    def _ask_plainly(self, understood: Understood) -> Consent:
+    def _ask_plainly(self, understood: ParsedMessage) -> Consent:
         return Consent(Proposal(understood.intent, "", self._need_job()))
 
-    def _ask_with_words(self, understood: Understood) -> Consent:
+    def _ask_with_words(self, understood: ParsedMessage) -> Consent:
         return Consent(Proposal(understood.intent, understood.text, self._need_job()))
 
-    def _ask_new_job(self, understood: Understood) -> Consent:
+    def _ask_new_job(self, understood: ParsedMessage) -> Consent:
         beside = f"Job {self.job} is under way. " if self.situation().under_way else ""
         lacking = self._lacking()
         proposal = Proposal(Intent.NEW_JOB, understood.text.strip())
         return Consent(proposal, beside + lacking, always=bool(lacking))
 
-    def _ask_approval(self, _understood: Understood) -> Consent:
+    def _ask_approval(self, _understood: ParsedMessage) -> Consent:
         asked = self._asked_approval()
         return Consent(Proposal(Intent.APPROVAL, "", self.job, asked.commit))
 
-    def _ask_refusal(self, understood: Understood) -> Consent:
+    def _ask_refusal(self, understood: ParsedMessage) -> Consent:
         job, asked = self._need_job(), self._job().approval
         return Consent(Proposal(Intent.REFUSAL, understood.text, job, asked.commit if asked else ""))
 
-    def _ask_undo(self, _understood: Understood) -> Consent:
+    def _ask_undo(self, _understood: ParsedMessage) -> Consent:
         stays = what_stays(self._job()) if self._need_job() else ""
         return Consent(Proposal(Intent.UNDO, "", self.job), f"{stays}\n" if stays else "")
 
-    def _ask_resume(self, _understood: Understood) -> Consent | None:
+    def _ask_resume(self, _understood: ParsedMessage) -> Consent | None:
         job = self._need_job()
         return Consent(Proposal(Intent.RESUME, "", job)) if self._can_resume() else None
 
-    async def _new_job(self, understood: Understood, _show: Show) -> Reply:
+    async def _new_job(self, understood: ParsedMessage, _show: Show) -> Reply:
         text = understood.text.strip()
         job = self._adopted(text) or self._request(text)
         self.choose(job)
@@ -447,13 +447,13 @@ class Talk:
                 return job
         return ""
 
-    async def _steer(self, understood: Understood, _show: Show) -> Reply:
+    async def _steer(self, understood: ParsedMessage, _show: Show) -> Reply:
         job, situation = self._need_job(), self.situation()
         if situation.waiting_for is WaitingFor.CLARIFICATION:
             return await self._answer(understood, _show)
         if situation.waiting_for is WaitingFor.CONFIRMATION:
             # an agreement, an edit or a veto is the person's own word, never a model's version of it
-            own = read_word(understood.text) if understood.command else None
+            own = parse_amendment(understood.text) if understood.command else None
             return self._amended(job, own or Amendment(Word.SAY, text=understood.text))
         self._jobs.commands.steer(job, understood.text, self._services.by)
         if situation.waiting_for is WaitingFor.APPROVAL:
@@ -462,14 +462,14 @@ class Talk:
         when = "before its next model call" if situation.busy else "when it goes on (/resume)"
         return Reply(f"Noted. Job {job} hears it {when}.", Intent.STEERING, job)
 
-    async def _answer(self, understood: Understood, _show: Show) -> Reply:
+    async def _answer(self, understood: ParsedMessage, _show: Show) -> Reply:
         job = self._need_job()
         self._jobs.commands.answer(job, understood.text, self._services.by)
         self._workers.start(job)
         return Reply(f"Thank you; job {job} goes on.", Intent.ANSWER, job)
 
-    async def _confirm(self, understood: Understood, _show: Show) -> Reply:
-        return self._amended(self._need_job(), read_word(understood.text))
+    async def _confirm(self, understood: ParsedMessage, _show: Show) -> Reply:
+        return self._amended(self._need_job(), parse_amendment(understood.text))
 
     def _amended(self, job: str, word: Amendment) -> Reply:
         if word.word is Word.AGREE:
@@ -494,7 +494,7 @@ class Talk:
             raise UserError(f"job {job} does not wait for an approval", hint=f"It {state_of(self._job())}.")
         return asked
 
-    async def _approve(self, understood: Understood, _show: Show) -> Reply:
+    async def _approve(self, understood: ParsedMessage, _show: Show) -> Reply:
         self._asked_approval()
         job, agreed = self.job, understood.agreed
         told = self._shown.get(job)
@@ -507,18 +507,18 @@ class Talk:
         """The person was told that the job waits for the approval of this commit: their next word is about that one."""
         self._shown[job] = _Shown(commit, self.log.state.seq)
 
-    async def _refuse(self, understood: Understood, _show: Show) -> Reply:
+    async def _refuse(self, understood: ParsedMessage, _show: Show) -> Reply:
         job = self._need_job()
         commit = understood.agreed.commit if understood.agreed else ""
         what = self._jobs.commands.refuse(job, self._services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
 
-    async def _cancel(self, _understood: Understood, _show: Show) -> Reply:
+    async def _cancel(self, _understood: ParsedMessage, _show: Show) -> Reply:
         job = self._need_job()
         self._jobs.commands.cancel(job, self._services.by)
         return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
 
-    async def _undo(self, _understood: Understood, _show: Show) -> Reply:
+    async def _undo(self, _understood: ParsedMessage, _show: Show) -> Reply:
         job = self._need_job()
         removed = await self._jobs.commands.undo(job, self._services.by)
         lines = [f"removed {what}" for what in removed] or ["There was nothing to remove."]
@@ -528,7 +528,7 @@ class Talk:
             )
         return Reply("\n".join(lines), Intent.UNDO, job)
 
-    async def _pause(self, _understood: Understood, _show: Show) -> Reply:
+    async def _pause(self, _understood: ParsedMessage, _show: Show) -> Reply:
         job = self._need_job()
         if self._workers.pause(job):
             return Reply(f"Job {job} pauses; its work is safe. Go on with: /resume", Intent.PAUSE, job)
@@ -538,7 +538,7 @@ class Talk:
         now = self.situation()
         return not (now.ended or now.busy) and now.waiting_for in {None, WaitingFor.RESUME}
 
-    async def _resume(self, _understood: Understood, _show: Show) -> Reply:
+    async def _resume(self, _understood: ParsedMessage, _show: Show) -> Reply:
         job = self._need_job()
         if not self._can_resume():
             state = "is being worked on" if self.situation().busy else state_of(self._job())
@@ -548,7 +548,7 @@ class Talk:
 
     # ----------------------------------------------------------------------------- questions, talk and commands
 
-    async def _question(self, understood: Understood, show: Show) -> Reply:
+    async def _question(self, understood: ParsedMessage, show: Show) -> Reply:
         subject = self._services.subject(self.job)
         if known := from_log(understood.text, subject):
             return Reply(known, Intent.QUESTION, self.job)
@@ -569,11 +569,11 @@ class Talk:
         """What the log says to the question's topic, where no model can be asked."""
         return answer(question, subject.log).text if subject.log else otherwise
 
-    async def _small_talk(self, understood: Understood, _show: Show) -> Reply:
+    async def _small_talk(self, understood: ParsedMessage, _show: Show) -> Reply:
         text = understood.text or "I am not sure what you want. Start a job, steer one, or ask? (/help)"
         return Reply(text, understood.intent, self.job)
 
-    async def _command(self, understood: Understood, show: Show) -> Reply:
+    async def _command(self, understood: ParsedMessage, show: Show) -> Reply:
         name, text = understood.command, understood.text
         if name in {"quit", "detach"}:
             return Reply("", Intent.COMMAND, self.job, leave=name)
@@ -604,7 +604,7 @@ class Talk:
         talk = f"This conversation itself: {usage_in_words(self.log.state.usage)}."
         if not self.job:
             return Reply(talk if name == "cost" else NO_JOB, Intent.COMMAND)
-        reply = await self._question(Understood(Intent.QUESTION, name), show)
+        reply = await self._question(ParsedMessage(Intent.QUESTION, name), show)
         return (
             replace(reply, text=f"{reply.text}\n{talk}", intent=Intent.COMMAND) if name == "cost" else reply
         )
@@ -660,12 +660,12 @@ class Talk:
         return f"The limits of job {job} are changed. Go on with: /resume"
 
 
-def _asked_since(understood: Understood) -> Understood:
+def _asked_since(understood: ParsedMessage) -> ParsedMessage:
     """The reading of a message that was typed before what waits now was asked: nothing of it is sure."""
     if understood.agreed or understood.intent in UNSEEN:
         return replace(understood, exact=False, agreed=None)
     if understood.intent is Intent.ANSWER:
-        return Understood(Intent.STEERING, understood.text, exact=False)
+        return ParsedMessage(Intent.STEERING, understood.text, exact=False)
     return understood
 
 

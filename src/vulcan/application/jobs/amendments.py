@@ -156,7 +156,7 @@ def list_after(before: Requirement, after: Requirement) -> list[str]:
     return [f"The requirements as they are now ({other}):", *numbered_list(after), *dropped]
 
 
-def read_word(text: str) -> Amendment:
+def parse_amendment(text: str) -> Amendment:
     """What a person's line says of the list; whatever is no edit, veto or agreement is for the analyst."""
     plain = text.strip()
     if not plain or plain_words(plain) in AGREED:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vulcan.application.converse.log import ConversationLog
-from vulcan.application.converse.questions import Show, Subject, from_log
-from vulcan.application.converse.talk import Reply, Services, Talk
+from vulcan.application.conversation.handler import ConversationHandler, Reply, Services
+from vulcan.application.conversation.log import ConversationLog
+from vulcan.application.conversation.questions import Show, Subject, from_log
 from vulcan.application.jobs.commands import Order, new_job_id
 from vulcan.application.jobs.service import Jobs
 from vulcan.application.ports import (
@@ -99,7 +99,7 @@ class Conversations:
         *,
         ask: bool = True,
         blind: bool = False,
-    ) -> Talk:
+    ) -> ConversationHandler:
         """Open a conversation about a repository; `options` go to the processes that work on its jobs."""
         around, settings = self._surroundings, self._surroundings.settings
         workers, model = around.workers(options), settings.model.name
@@ -128,7 +128,7 @@ class Conversations:
             budget=settings.budget,
             by=by,
         )
-        return Talk(ConversationLog(conversation, self._open(), self._blobs), services)
+        return ConversationHandler(ConversationLog(conversation, self._open(), self._blobs), services)
 
     def known_answer(self, question: str, job: str) -> str:
         """What the job's log itself answers to a question, without a model; empty where it has no answer to it."""

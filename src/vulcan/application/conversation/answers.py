@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from vulcan.application.jobs.spending import usage_in_words
 from vulcan.application.ports import StoredEvent
-from vulcan.application.spending import usage_in_words
 from vulcan.domain import events as e
 from vulcan.domain import evidence
 from vulcan.domain.errors import VulcanError

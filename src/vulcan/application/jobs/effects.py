@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from vulcan.application.joblog import JobLog
+from vulcan.application.jobs.log import JobLog
 from vulcan.domain.events import EffectDone, EffectIntended
 from vulcan.domain.job import Job
 
