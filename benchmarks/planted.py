@@ -21,6 +21,7 @@ from typing import Any
 from reach import HERE, find
 
 MARK = "VULCAN_PLANTED"
+BEFORE_THE_MODEL = 2
 
 
 def reply(key: str, *calls: tuple[str, dict[str, Any]], text: str = "") -> str:
@@ -80,6 +81,8 @@ def judged(name: str, source: Path, plant: dict[str, str], home: Path, timeout: 
         shown = subprocess.run(
             [*vulcan, "show", "--json"], env=environ, capture_output=True, text=True, check=False
         )
+    if run.returncode == BEFORE_THE_MODEL:
+        return True, f"told before the first model call: {' '.join(run.stderr.split())[:150]}"
     try:
         verdict = json.loads(shown.stdout)["verdict"] or {"gates": []}
     except (ValueError, KeyError):
