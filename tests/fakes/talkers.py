@@ -13,8 +13,9 @@ from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.memory_vcs import MemoryVcs
 from fakes.projects import FakeProject, jobs_on
 from fakes.sample_events import BASE_COMMIT
-from vulcan.application.conversation.handler import ConversationHandler, Services
+from vulcan.application.conversation.handler import ConversationHandler
 from vulcan.application.conversation.log import ConversationLog
+from vulcan.application.conversation.open_conversation import Services
 from vulcan.application.conversation.questions import Subject
 from vulcan.application.jobs.commands import Order
 from vulcan.application.ports import CallJournal, Interpretation, SourceState, Workspace
@@ -203,7 +204,7 @@ class Table:
         )
 
     async def hear(self, text: str) -> str:
-        return (await self.talk.hear(text, self.shown.append)).text
+        return (await self.talk.handle_message(text, self.shown.append)).text
 
     def happens(self, *events: Event) -> None:
         """The job's worker appends."""

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from fakes.sample_events import called, replied, requested
 from vulcan.application.conversation.commands import COMMANDS
-from vulcan.application.conversation.handler import Reply
+from vulcan.application.conversation.open_conversation import Reply
 from vulcan.application.jobs.commands import MAX_INSTRUCTION
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.chat.completion import ChatCompleter, offers_itself

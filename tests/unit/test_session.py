@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fakes.talkers import Table
 from vulcan.application.api import Vulcan
-from vulcan.application.conversation.handler import Reply
+from vulcan.application.conversation.open_conversation import Reply
 from vulcan.application.ports import StoredEvent
 from vulcan.apps.cli.chat.prompt import ChatPrompt
 from vulcan.apps.cli.chat.screen import TerminalScreen

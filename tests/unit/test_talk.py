@@ -409,9 +409,9 @@ async def test_a_yes_that_was_typed_before_the_question_is_not_for_it() -> None:
     at = Table()
     typed = at.talk.waits()
     await at.hear("Make add add")
-    assert "(yes/no)" in (await at.talk.hear("yes", at.shown.append, typed)).text
+    assert "(yes/no)" in (await at.talk.handle_message("yes", at.shown.append, typed)).text
     assert not at.jobs.jobs()
-    await at.talk.hear("yes", at.shown.append, at.talk.waits())
+    await at.talk.handle_message("yes", at.shown.append, at.talk.waits())
     assert at.workers.started
 
 
@@ -432,7 +432,7 @@ async def test_a_word_that_was_typed_before_the_job_asked_is_asked_about(
     typed = at.talk.waits()
     at.happens(*events)
     at.talk.shown(at.talk.job, "c" * 40)
-    assert "(yes/no)" in (await at.talk.hear(said, at.shown.append, typed)).text
+    assert "(yes/no)" in (await at.talk.handle_message(said, at.shown.append, typed)).text
     assert at.in_job()[-1] == events[-1]
     assert not at.workers.started
     await at.hear("yes")
@@ -689,7 +689,7 @@ async def test_what_the_conversation_itself_cost_is_said_in_money() -> None:
 @pytest.mark.parametrize("said", ["/diff", "show me the diff pls"])
 async def test_the_diff_by_command_and_in_words(said: str) -> None:
     at = await table(GENERATED)
-    reply = await at.talk.hear(said, at.shown.append)
+    reply = await at.talk.handle_message(said, at.shown.append)
     assert reply.form == "diff"
     assert "+    return a + b" in reply.text
 
@@ -717,8 +717,8 @@ async def test_long_words_are_said_back_by_their_beginning() -> None:
 
 async def test_leaving() -> None:
     at = await table()
-    assert (await at.talk.hear("bye", at.shown.append)).leave == "quit"
-    assert (await at.talk.hear("/detach", at.shown.append)).leave == "detach"
+    assert (await at.talk.handle_message("bye", at.shown.append)).leave == "quit"
+    assert (await at.talk.handle_message("/detach", at.shown.append)).leave == "detach"
 
 
 async def test_a_message_without_measure_is_refused_and_not_kept() -> None:

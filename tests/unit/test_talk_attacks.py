@@ -82,7 +82,7 @@ async def test_approve_said_to_another_question_approves_nothing() -> None:
 async def test_a_yes_is_not_for_the_job_that_another_terminal_chose_meanwhile() -> None:
     at = await table()
     await at.hear("undo")
-    at.talk.log.append(JobChosen(at.ordered.commands.request(at.talk._services.order("x"))))
+    at.talk.log.append(JobChosen(at.ordered.commands.request(at.talk.services.order("x"))))
     assert "was about job" in await at.hear("yes")
     assert not at.undone
 

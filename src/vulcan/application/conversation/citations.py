@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vulcan.application.conversation.answers import NOT_IN_LOG
 from vulcan.application.conversation.blocks import Block
+from vulcan.application.conversation.statements import NOT_IN_LOG
 
 _BRACKET = re.compile(r"\[([^\[\]\n]+)\](?!\()")
 _EVENT = re.compile(r"(?:events?\s+)?(\d{1,9})(?:\s*(?:-|to)\s*(\d{1,9}))?", re.IGNORECASE)

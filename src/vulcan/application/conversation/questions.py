@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from vulcan.application.conversation.answers import NOT_IN_LOG, answer, common_topic, told, words_at_work
+from vulcan.application.conversation.answers import answer, common_topic, told, words_at_work
 from vulcan.application.conversation.blocks import Block, BlockReader
 from vulcan.application.conversation.citations import Sources, complaint
+from vulcan.application.conversation.statements import NOT_IN_LOG
 from vulcan.application.conversation.words import asks_why
 from vulcan.application.diffs import added_lines
 from vulcan.application.overview import overview

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vulcan.application.conversation.handler import ConversationHandler, Reply, Services
+from vulcan.application.conversation.handler import ConversationHandler
 from vulcan.application.conversation.log import ConversationLog
+from vulcan.application.conversation.open_conversation import Reply, Services
 from vulcan.application.conversation.questions import Show, Subject, from_log
 from vulcan.application.jobs.commands import Order, new_job_id
 from vulcan.application.jobs.service import Jobs
@@ -139,7 +140,7 @@ class Conversations:
         repository = Path(self._jobs.queries.request(job).repository)
         talk = self.open(self.begin(repository, by, SINGLE_QUESTION), repository, by)
         talk.choose(job)
-        return await talk.hear(f"/ask {question}", show)
+        return await talk.handle_message(f"/ask {question}", show)
 
     def subject(self, job: str, repository: Path) -> Subject:
         """What a question is about: a job with its newest commit, or the repository as it is checked out."""

@@ -16,7 +16,7 @@ from vulcan.apps.cli.views import JsonView, PlainView
 from vulcan.domain.job import Job
 
 if TYPE_CHECKING:
-    from vulcan.application.conversation.handler import Reply
+    from vulcan.application.conversation.open_conversation import Reply
     from vulcan.application.ports import StoredEvent
     from vulcan.apps.cli.chat.session import Session
 

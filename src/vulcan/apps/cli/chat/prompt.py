@@ -19,7 +19,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.styles import Style
 
-from vulcan.application.conversation.handler import Waits
+from vulcan.application.conversation.open_conversation import Waits
 from vulcan.apps.cli.chat.completion import offers_itself
 from vulcan.apps.cli.chat.keys import bindings
 from vulcan.apps.cli.chat.pasting import Pasted

@@ -25,7 +25,7 @@ from vulcan.domain.events import (
 )
 
 if TYPE_CHECKING:
-    from vulcan.application.conversation.handler import Reply
+    from vulcan.application.conversation.open_conversation import Reply
     from vulcan.application.ports import StoredEvent
     from vulcan.domain.job import Job
     from vulcan.domain.requirements import Requirement

@@ -13,7 +13,8 @@ from vulcan.domain.job import Ended, Job, Waiting, WaitingFor, apply
 
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
-    from vulcan.application.conversation.handler import ConversationHandler, Reply, Waits
+    from vulcan.application.conversation.handler import ConversationHandler
+    from vulcan.application.conversation.open_conversation import Reply, Waits
     from vulcan.application.ports import StoredEvent
 
 POLL = 0.15
@@ -51,7 +52,7 @@ class Session:
 
     async def say(self, text: str, typed: Waits | None = None) -> Reply:
         """Pass a message on and show the answer; `typed` is what waited when it was typed, if that was before now."""
-        reply = await self.talk.hear(text, self._screen.fragment, typed)
+        reply = await self.talk.handle_message(text, self._screen.fragment, typed)
         self._screen.reply(reply)
         return reply
 
