@@ -18,7 +18,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
-from fakes.desk import MemoryJournal, MemoryWorkspace
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.dust_server import YOU, AgentMessage, Conversation, Reply, calls, dusty, final
 from vulcan.application.ports import Briefing
 from vulcan.infrastructure.agents.team import Team

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.caching import anthropic_blocks, anthropic_cost, ideal_cost, openai_blocks, openai_cost
-from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.model_server import Answer, calls, text
 from fakes.provider_server import MODELS, Asked, providing, surroundings
 from vulcan.application.ports import Briefing, CommandResult

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from fakes.agents import MemoryWorkspace
 from fakes.clock import StillClock
-from fakes.desk import MemoryWorkspace
 from fakes.memory_forge import MemoryForge
 from fakes.memory_store import MemoryBlobStore, MemoryEventStore
 from fakes.memory_vcs import MemoryVcs

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.brain import reading, said
-from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.model_server import CUT, EMPTY, GARBAGE, ModelServer, calls, serving, status, text
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.messages import Intent, NoteKind

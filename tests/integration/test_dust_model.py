@@ -15,7 +15,7 @@ from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import ModelRequest, ModelResponse, PartDeltaEvent, PartStartEvent, TextPart
 from pydantic_ai.models import ModelRequestParameters
 
-from fakes.desk import MemoryJournal, MemoryWorkspace
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.dust_server import (
     BAD_GATEWAY,
     BROKEN,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fakes.desk import MemoryJournal, MemoryWorkspace
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.dust_server import (
     BAD_GATEWAY,
     BROKEN,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakes.desk import MemoryJournal, MemoryWorkspace
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.model_server import CUT, EMPTY, GARBAGE, HTML, SILENT, ModelServer, calls, serving, status, text
 from vulcan.application.ports import Briefing, CommandResult
 from vulcan.domain.budget import Budget

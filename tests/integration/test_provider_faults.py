@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.coder_loop import variables
-from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.model_server import Answer, calls, text
 from fakes.provider_server import MODELS, ProviderServer, providing, surroundings
 from vulcan.application.ports import Briefing

@@ -8,8 +8,8 @@ import re
 import pytest
 from pydantic_ai.providers import infer_provider_class
 
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from fakes.coder_loop import dearer_than_ideal
-from fakes.desk import MemoryJournal, MemoryWorkspace
 from fakes.model_server import calls, status, text
 from fakes.provider_server import MODELS, providing, surroundings
 from vulcan.application.ports import Briefing

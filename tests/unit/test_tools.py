@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakes.desk import MemoryJournal, MemoryWorkspace
+from fakes.agents import MemoryJournal, MemoryWorkspace
 from vulcan.application.ports import CommandResult
 from vulcan.domain.errors import ToolError
 from vulcan.infrastructure.agents.tools import (

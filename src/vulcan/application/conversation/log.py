@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vulcan.application.jobs.log import without
 from vulcan.application.ports import BlobStore, EventStore, StoredEvent
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.conversation import Conversation
 from vulcan.domain.errors import BudgetExceeded, ConcurrentAppend
-from vulcan.domain.events import Event, ModelReplied, ToolCalled
+from vulcan.domain.events import Event, ModelReplied, RepliesDropped, ToolCalled
 
 
 class ConversationLog:
@@ -40,6 +41,8 @@ class ConversationLog:
             self.state = self.state.apply(entry.event, entry.at)
             if isinstance(entry.event, ModelReplied | ToolCalled):
                 self._recorded[entry.event.key] = entry.event.payload
+            elif isinstance(entry.event, RepliesDropped):
+                self._recorded = without(self._recorded, entry.event.keys)
 
     def keep(self, text: str) -> str:
         """Store a large text; returns its digest."""
@@ -71,7 +74,8 @@ class ConversationCalls:
         """A conversation's log holds what was said; waiting is nothing of it."""
 
     def drop(self, keys: tuple[str, ...], reason: str) -> None:
-        """An answer is never asked for anew."""
+        """Append that these replies count no more: another model of a chain is asked instead."""
+        self._log.append(RepliesDropped(keys, reason))
 
     def record_tool(self, key: str, agent: str, tool: str, summary: str, payload: str) -> None:
         """Append a tool's result."""

@@ -100,7 +100,7 @@ def _give(fd: int, owner: os.stat_result) -> None:
 @contextmanager
 def _parent(root: Path, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
     """An open folder and the last name of a path, reached without following any link."""
-    parts = _parts(path)
+    parts = parts_of(path)
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts[:-1]:
@@ -112,7 +112,8 @@ def _parent(root: Path, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
         os.close(folder)
 
 
-def _parts(path: str) -> list[str]:
+def parts_of(path: str) -> list[str]:
+    """The names of a relative path below the root; raises `ToolError` for one that leaves it or is git's own."""
     clean = path.removeprefix("/workspace/").strip()
     parts = [part for part in PurePosixPath(clean).parts if part != "."]
     if not parts or "\0" in clean:

@@ -8,6 +8,7 @@ from vulcan.application.jobs.log import without
 from vulcan.application.ports import CommandResult
 from vulcan.domain.budget import Budget, Usage
 from vulcan.domain.errors import BudgetExceeded, ToolError
+from vulcan.infrastructure.host.files import parts_of
 
 
 class MemoryWorkspace:
@@ -23,12 +24,24 @@ class MemoryWorkspace:
         return self._run(command)
 
     def read(self, path: str) -> bytes:
-        if path not in self.files:
+        name = "/".join(parts_of(path))
+        if below := self._below(name):
+            raise ToolError(f"{path} is a folder: {', '.join(below)}")
+        if name not in self.files:
             raise ToolError(f"There is no file {path}.")
-        return self.files[path]
+        return self.files[name]
 
     def write(self, path: str, content: bytes) -> None:
-        self.files[path] = content
+        name = "/".join(parts_of(path))
+        if self._below(name):
+            raise ToolError(
+                f"{path} is a link, a folder or a special file; only regular files can be written."
+            )
+        self.files[name] = content
+
+    def _below(self, folder: str) -> list[str]:
+        inside = (name.removeprefix(f"{folder}/") for name in self.files if name.startswith(f"{folder}/"))
+        return sorted({name.split("/", 1)[0] for name in inside})
 
 
 class MemoryJournal:
