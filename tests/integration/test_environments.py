@@ -9,7 +9,7 @@ import pytest
 
 from conftest import git, make_repository
 from fakes.package_index import PackageIndex, sdist, wheel
-from vulcan.application.ports import Limits, TestRequest
+from vulcan.application.ports import BoxSpec, Limits, TestRequest
 from vulcan.domain.environment import Recipe
 from vulcan.domain.errors import EnvironmentUnavailable
 from vulcan.infrastructure.environment.added import listing, take_added
@@ -325,6 +325,19 @@ async def test_setup_commands_run_in_the_box_and_what_they_make_is_shown(reachab
     )
     assert outcomes(run)["tests/test_made.py::test_it"] == "passed"
     assert [m.target for m in environment.mounts][1:] == ["/workspace/node_modules"]
+
+
+async def test_a_folder_that_building_makes_is_seen_in_a_tree_that_nobody_may_write_to(reachable, house):
+    recipe = Recipe(setup=("mkdir -p src/.made/deep && echo kept > src/.made/deep/a.txt",))
+    house = House(house.root, recipes=[recipe])
+    directories, head = house.open(make_repository(reachable / "calc", CALC | {"pyproject.toml": PROJECT}))
+    async with directories.clean("job", head, head) as checkout:
+        mounts = checkout.environment.mounts
+        assert any(mount.target.startswith("/workspace/") for mount in mounts)
+        spec = BoxSpec(checkout.path, writable=False, mounts=mounts)
+        async with house.sandbox.open(spec) as box:
+            said = await box.run(["/bin/cat", "/workspace/src/.made/deep/a.txt"], timeout=20)
+    assert (said.exit_code, said.output) == (0, "kept\n")
 
 
 async def test_the_environment_of_a_part_is_used_where_settings_name_that_part(reachable, house):

@@ -97,6 +97,12 @@ def _give(fd: int, owner: os.stat_result) -> None:
         os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
+def add_folder(root: Path, path: str) -> None:
+    """Make a folder below `root` where nothing is, with those above it; raises `ToolError` where that can't be."""
+    with _parent(root, f"{path}/mount", make=True):
+        pass
+
+
 @contextmanager
 def _parent(root: Path, path: str, *, make: bool) -> Iterator[tuple[int, str]]:
     """An open folder and the last name of a path, reached without following any link."""

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from vulcan.application.ports import (
     Box,
@@ -22,10 +22,11 @@ from vulcan.application.ports import (
     Sandbox,
 )
 from vulcan.domain.errors import ToolError
-from vulcan.infrastructure.host.files import add_file, read_file, write_file
+from vulcan.infrastructure.host.files import add_file, add_folder, read_file, write_file
 from vulcan.infrastructure.workspace.trees import SharedTrees
 
 SHELL = "/bin/bash"
+WORKSPACE = "/workspace"
 KEY_FILE = "workspace.key"
 
 
@@ -111,13 +112,15 @@ class Directories:
         self, commit: str, environment: PreparedEnvironment | None = None
     ) -> AbstractContextManager[Path]:
         """The files of a commit, with what building added to its folders where that is known."""
-        added = generated_files(environment) if environment else []
+        added = [*generated_files(environment), *mount_points(environment)] if environment else []
         name = self._tree_id(commit) + (f"-{environment.digest[:12]}" if environment and added else "")
 
         def make(folder: Path) -> None:
             self._check_out(commit, folder)
             if environment:
                 copy_generated(environment, folder)
+                for place in mount_points(environment):
+                    add_folder(folder, place)
             self._sandbox.hand_over(folder)
 
         if not added:
@@ -237,6 +240,12 @@ def generated_files(environment: PreparedEnvironment) -> list[str]:
         return []
     files = (p for p in sorted(environment.generated.rglob("*")) if p.is_file() and not p.is_symlink())
     return [str(p.relative_to(environment.generated)) for p in files]
+
+
+def mount_points(environment: PreparedEnvironment) -> list[str]:
+    """Paths of folders that building adds as a whole: boxes mount them there, which in a read-only tree needs a folder."""
+    targets = (PurePosixPath(mount.target) for mount in environment.mounts)
+    return [str(target.relative_to(WORKSPACE)) for target in targets if target.is_relative_to(WORKSPACE)]
 
 
 def copy_generated(environment: PreparedEnvironment, directory: Path) -> None:
