@@ -100,6 +100,8 @@ def hint(complaint: str) -> str:
     """What to do about a bubblewrap that does not start, by what it said and what the kernel is set to."""
     if "Unknown option" in complaint:
         return INSTALL
+    if any(words in complaint for words in ("Can't mkdir", "Can't create file", "Can't find source path")):
+        return "A folder of the project or of its environment can't be shown: see the path above, then: vulcan resume"
     for setting, bad, cure in _SETTINGS:
         if _setting(setting) == bad:
             return cure
