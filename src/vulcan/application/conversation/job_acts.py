@@ -30,34 +30,42 @@ class JobActs:
         self._at = at
 
     def ask_plainly(self, understood: ParsedMessage) -> Consent:
+        """Consent to an act that has no words of its own."""
         return Consent(Proposal(understood.intent, "", self._at.need_job()))
 
     def ask_with_words(self, understood: ParsedMessage) -> Consent:
+        """Consent to passing the person's words on as they were understood."""
         return Consent(Proposal(understood.intent, understood.text, self._at.need_job()))
 
     def ask_new_job(self, understood: ParsedMessage) -> Consent:
+        """Consent to a job, which costs money."""
         beside = f"Job {self._at.job} is under way. " if self._at.situation().under_way else ""
         lacking = self.lacking()
         proposal = Proposal(Intent.NEW_JOB, understood.text.strip())
         return Consent(proposal, beside + lacking, always=bool(lacking))
 
     def ask_approval(self, _understood: ParsedMessage) -> Consent:
+        """Consent to the merge that waits."""
         asked = self.asked_approval()
         return Consent(Proposal(Intent.APPROVAL, "", self._at.job, asked.commit))
 
     def ask_refusal(self, understood: ParsedMessage) -> Consent:
+        """Consent to ending the job without its merge."""
         job, asked = self._at.need_job(), self._at.job_state().approval
         return Consent(Proposal(Intent.REFUSAL, understood.text, job, asked.commit if asked else ""))
 
     def ask_undo(self, _understood: ParsedMessage) -> Consent:
+        """Consent to removing what the job made."""
         stays = what_stays(self._at.job_state()) if self._at.need_job() else ""
         return Consent(Proposal(Intent.UNDO, "", self._at.job), f"{stays}\n" if stays else "")
 
     def ask_resume(self, _understood: ParsedMessage) -> Consent | None:
+        """Consent to going on, where the job can."""
         job = self._at.need_job()
         return Consent(Proposal(Intent.RESUME, "", job)) if self.can_resume() else None
 
     async def new_job(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """Start a job."""
         text = understood.text.strip()
         job = self.adopted(text) or self.request(text)
         self._at.choose(job)
@@ -98,6 +106,7 @@ class JobActs:
         return ""
 
     async def steer(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """Tell the job something, or answer what it asks."""
         job, situation = self._at.need_job(), self._at.situation()
         if situation.waiting_for is WaitingFor.CLARIFICATION:
             return await self.answer_question_of_job(understood, _show)
@@ -113,12 +122,14 @@ class JobActs:
         return Reply(f"Noted. Job {job} hears it {when}.", Intent.STEERING, job)
 
     async def answer_question_of_job(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """Answer the job's open question."""
         job = self._at.need_job()
         self._at.jobs.commands.answer(job, understood.text, self._at.services.by)
         self._at.workers.start(job)
         return Reply(f"Thank you; job {job} goes on.", Intent.ANSWER, job)
 
     async def confirm(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """The person's word on the requirements."""
         return self.amended(self._at.need_job(), parse_amendment(understood.text))
 
     def amended(self, job: str, word: Amendment) -> Reply:
@@ -147,6 +158,7 @@ class JobActs:
         return asked
 
     async def approve(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """Approve the merge that the person was asked for."""
         self.asked_approval()
         job, agreed = self._at.job, understood.agreed
         told = self._at.asked_merges.get(job)
@@ -156,17 +168,20 @@ class JobActs:
         return Reply(f"Approved: {what}.", Intent.APPROVAL, job)
 
     async def refuse(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """Refuse the merge; its pull request stays."""
         job = self._at.need_job()
         commit = understood.agreed.commit if understood.agreed else ""
         what = self._at.jobs.commands.refuse(job, self._at.services.by, understood.text, commit)
         return Reply(f"Refused: {what}. The pull request stays open; /undo removes it.", Intent.REFUSAL, job)
 
     async def cancel(self, _understood: ParsedMessage, _show: Show) -> Reply:
+        """End the job."""
         job = self._at.need_job()
         self._at.jobs.commands.cancel(job, self._at.services.by)
         return Reply(f"Job {job} is cancelled; /undo removes what it made.", Intent.CANCEL, job)
 
     async def undo(self, _understood: ParsedMessage, _show: Show) -> Reply:
+        """Remove what the job made, and say what stays."""
         job = self._at.need_job()
         removed = await self._at.jobs.commands.undo(job, self._at.services.by)
         lines = [f"removed {what}" for what in removed] or ["There was nothing to remove."]
@@ -177,6 +192,7 @@ class JobActs:
         return Reply("\n".join(lines), Intent.UNDO, job)
 
     async def pause(self, _understood: ParsedMessage, _show: Show) -> Reply:
+        """Let the job's worker stop."""
         job = self._at.need_job()
         if self._at.workers.pause(job):
             return Reply(f"Job {job} pauses; its work is safe. Go on with: /resume", Intent.PAUSE, job)
@@ -187,6 +203,7 @@ class JobActs:
         return not (now.ended or now.busy) and now.waiting_for in {None, WaitingFor.RESUME}
 
     async def resume(self, _understood: ParsedMessage, _show: Show) -> Reply:
+        """Have a worker go on with the job."""
         job = self._at.need_job()
         if not self.can_resume():
             state = "is being worked on" if self._at.situation().busy else state_of(self._at.job_state())

@@ -176,6 +176,7 @@ class OpenConversation:
         return messages[-1].text if messages and messages[-1].speaker is Speaker.PERSON else ""
 
     def calls(self) -> ConversationCalls:
+        """The journal of the models' calls for this conversation."""
         return ConversationCalls(self.log, self.services.budget)
 
     def job_state(self) -> Job:
@@ -187,11 +188,13 @@ class OpenConversation:
         return log.job
 
     def need_job(self) -> str:
+        """The job that is talked about; raises `UserError` where there is none."""
         if not self.job:
             raise UserError(NO_JOB)
         return self.job
 
     def ask_first(self, proposal: Proposal, beside: str = "") -> Reply:
+        """Propose something, and ask for the person's yes."""
         self.log.append(ActProposed(proposal))
         self.asked = proposal
         return Reply(f"{beside}{question_of(proposal)}", proposal.intent, self.job)

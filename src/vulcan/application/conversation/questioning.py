@@ -22,6 +22,7 @@ class Questions:
         self._at = at
 
     async def question(self, understood: ParsedMessage, show: Show) -> Reply:
+        """Answer from the log where it has an answer, else by the model, else say what can be said."""
         subject = self._at.services.subject(self._at.job)
         if known := from_log(understood.text, subject):
             return Reply(known, Intent.QUESTION, self._at.job)
@@ -43,5 +44,6 @@ class Questions:
         return answer(question, subject.log).text if subject.log else otherwise
 
     async def small_talk(self, understood: ParsedMessage, _show: Show) -> Reply:
+        """Say what the model said, or that nothing was understood."""
         text = understood.text or "I am not sure what you want. Start a job, steer one, or ask? (/help)"
         return Reply(text, understood.intent, self._at.job)

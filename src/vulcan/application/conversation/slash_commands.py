@@ -29,6 +29,7 @@ class SlashCommands:
         self._at, self._job_acts, self._questions = at, job_acts, questions
 
     async def command(self, understood: ParsedMessage, show: Show) -> Reply:
+        """Do what the command says."""
         name, text = understood.command, understood.text
         if name in {"quit", "detach"}:
             return Reply("", Intent.COMMAND, self._at.job, leave=name)
