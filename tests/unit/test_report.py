@@ -22,6 +22,7 @@ from vulcan.domain.evidence import Finding, Owner, Severity
 from vulcan.domain.gates import GATES, Case, judge
 from vulcan.domain.job import Job
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption
+from vulcan.domain.statements import statements_of
 from vulcan.domain.testing import RedGrade, TestCoverage
 
 
@@ -132,3 +133,30 @@ def test_the_report_for_machines_is_ascii_json_of_everything(text: str) -> None:
     assert data["report"]["red_green"][0]["test"] == NEW
     assert data["usage"]["cost"] == 0.25
     assert json.loads(machine_report("j1", Job()))["verdict"] is None
+
+
+IN_PART = replace(
+    GOOD,
+    requirement=replace(
+        REQUIREMENT,
+        criteria=(replace(REQUIREMENT.criteria[0], statements=("S1",)),),
+        statements=statements_of("Make add add. It must never | print. So it must be."),
+        context=("S3",),
+    ),
+)
+
+
+def test_what_is_not_shown_comes_first() -> None:
+    text = body(IN_PART)
+    assert text.startswith(
+        "**Proven in part.** Every gate but one passed: 1 of 2 demands of the instruction are not shown"
+    )
+    assert "Look at these by hand: S2." in text
+    rows = text.partition("### Demands")[2].partition("### Criteria")[0].splitlines()
+    assert [row.split(" | ")[0] for row in rows if row.startswith("| ") and "Demand" not in row] == [
+        "| ❌",
+        "| ✅",
+        "| ❔",
+    ]
+    assert "| ❌ | **S2** It must never \\| print. | not shown: no criterion covers it |" in rows
+    assert "| ❔ | So it must be. | taken as no demand |" in rows

@@ -13,6 +13,7 @@ from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
 from vulcan.domain.evidence import Answer, Finding, Verdict
 from vulcan.domain.job import Job
+from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import RedGreen
 from vulcan.domain.texts import shortened
 
@@ -24,6 +25,8 @@ def pull_request_body(job_id: str, job: Job) -> str:
     """The body of the pull request: what was asked, what proves it, what it cost."""
     requirement = requirement_of(job)
     parts = [_headline(job), f"**Asked:** {inert(job.request.instruction if job.request else '', 500)}"]
+    if job.verdict is not None and job.verdict.demands:
+        parts.append(_demands(requirement, job.verdict))
     parts.append(_criteria(job))
     if job.verdict is not None:
         parts.append(_gates(job.verdict))
@@ -50,10 +53,31 @@ def pull_request_body(job_id: str, job: Job) -> str:
 def _headline(job: Job) -> str:
     if job.proven:
         return "**Proven.** Every gate below was computed by re-running the tests in clean checkouts."
+    if job.verdict is not None and job.verdict.in_words == "proven in part":
+        hidden = [d for d in job.verdict.demands if not d.shown]
+        return (
+            f"**Proven in part.** Every gate but one passed: {len(hidden)} of {len(job.verdict.demands)} demands of the "
+            f"instruction are not shown. Look at these by hand: {', '.join(d.statement for d in hidden)}."
+        )
     if job.verdict is not None and job.verdict.in_words != "not proven":
         unseen = "; ".join(inert(g.detail) for g in job.verdict.gates if g.answer is Answer.NOT_SEEN)
         return f"**Shown, not proven.** Nothing that was seen speaks against it, but too little was: {unseen}"
     return "**Not proven.** This is work in progress, kept so that nothing is lost; do not merge it as it is."
+
+
+def _demands(requirement: Requirement, verdict: Verdict) -> str:
+    """The instruction's demands, what is not shown first."""
+    shown = sum(d.shown for d in verdict.demands)
+    rows = ["### Demands", f"{shown} of {len(verdict.demands)} demands of the instruction shown.", ""]
+    rows += ["| | Demand | Shown by |", "|--|--|--|"]
+    for demand in sorted(verdict.demands, key=lambda d: d.shown):
+        by = ", ".join(demand.criteria) if demand.shown else f"not shown: {inert(demand.missing)}"
+        rows.append(f"| {MARK[demand.shown]} | **{demand.statement}** {inert(demand.text, 300)} | {by} |")
+    rows += [
+        f"| {ANSWERS[Answer.NOT_SEEN]} | {inert(s.text, 300)} | taken as no demand |"
+        for s in requirement.doubtful
+    ]
+    return "\n".join(rows)
 
 
 def _criteria(job: Job) -> str:

@@ -102,6 +102,25 @@ class CriterionProof:
 
 
 @dataclass(frozen=True, slots=True)
+class DemandProof:
+    """One demand of the instruction: what shows it, or else why it counts as not shown."""
+
+    statement: str
+    text: str
+    criteria: tuple[str, ...] = ()
+    missing: str = ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether tests show it."""
+        return not self.missing
+
+
+DEMANDS = "demands"
+"""The gate that counts what of the instruction is shown."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether the change is proven. Computed from results only; no model has a say in it."""
 
@@ -109,12 +128,16 @@ class Verdict:
     gates: tuple[GateResult, ...]
     criteria: tuple[CriterionProof, ...]
     commit: str
+    demands: tuple[DemandProof, ...] = ()
 
     @property
     def in_words(self) -> str:
-        """Proven, not proven, or shown as far as anything could be seen."""
+        """Proven, in part (all that is shown holds), not proven, or shown as far as anything could be seen."""
         if self.proven:
             return "proven"
+        failed = [gate.gate for gate in self.gates if not gate.passed]
+        if failed == [DEMANDS] and any(demand.shown for demand in self.demands):
+            return "proven in part"
         speaking = all(gate.answer is not Answer.BROKEN for gate in self.gates)
         return "shown, not proven" if speaking and self.gates else "not proven"
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 
+from vulcan.domain.statements import Statement
+
 
 class Risk(StrEnum):
     """How much harm a wrong change could do."""
@@ -16,12 +18,24 @@ class Risk(StrEnum):
     HIGH = "high"
 
 
+class CriterionKind(StrEnum):
+    """What the tests of a criterion do without the change: fail where behaviour is new, pass where it is preserved."""
+
+    NEW = "new"
+    PRESERVED = "preserved"
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptanceCriterion:
-    """One observable behaviour, numbered `AC-1`, `AC-2`, ..., that at least one test must show."""
+    """One observable behaviour, numbered `AC-1`, `AC-2`, ..., that at least one test must show.
+
+    `statements` are the ids of the instruction's statements that it covers.
+    """
 
     id: str
     text: str
+    kind: CriterionKind = CriterionKind.NEW
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,8 @@ class Requirement:
         criteria: at least one, numbered from `AC-1`.
         changed_tests: node ids or files of existing tests whose expectations the instruction itself changes.
         questions: what neither the repository nor the instruction answers; empty means work can start.
+        statements: of the instruction, as code took it apart.
+        context: ids of statements that demand nothing, or that a person dropped.
     """
 
     summary: str
@@ -58,6 +74,35 @@ class Requirement:
     changed_tests: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     risk: Risk = Risk.LOW
+    statements: tuple[Statement, ...] = ()
+    context: tuple[str, ...] = ()
+
+    @property
+    def demands(self) -> tuple[Statement, ...]:
+        """The statements that a test must show."""
+        return tuple(each for each in self.statements if each.id not in self.context)
+
+    @property
+    def untied(self) -> tuple[Statement, ...]:
+        """Statements that neither a criterion covers nor are context."""
+        tied = {statement for criterion in self.criteria for statement in criterion.statements}
+        return tuple(each for each in self.demands if each.id not in tied)
+
+    @property
+    def doubtful(self) -> tuple[Statement, ...]:
+        """Statements that are called context though they have words of demand."""
+        return tuple(each for each in self.statements if each.id in self.context and each.demanding)
+
+    def of_statement(self, statement: str) -> tuple[AcceptanceCriterion, ...]:
+        """The criteria that cover a statement."""
+        return tuple(c for c in self.criteria if statement in c.statements)
+
+
+def without_criteria(requirement: Requirement, dropped: Sequence[AcceptanceCriterion]) -> Requirement:
+    """The requirement after a person dropped criteria: statements that only they covered demand nothing any more."""
+    kept = replace(requirement, criteria=tuple(c for c in requirement.criteria if c not in dropped))
+    orphaned = tuple(each.id for each in kept.untied if each not in requirement.untied)
+    return replace(kept, context=requirement.context + orphaned)
 
 
 def renumbered(revised: Requirement, earlier: Requirement) -> Requirement:
@@ -65,7 +110,7 @@ def renumbered(revised: Requirement, earlier: Requirement) -> Requirement:
     known = {criterion.text: criterion.id for criterion in earlier.criteria}
     free = _numbers_after(earlier.criteria)
     criteria = tuple(
-        AcceptanceCriterion(known.pop(criterion.text, "") or f"AC-{next(free)}", criterion.text)
+        replace(criterion, id=known.pop(criterion.text, "") or f"AC-{next(free)}")
         for criterion in revised.criteria
     )
     return replace(revised, criteria=criteria)

@@ -76,6 +76,22 @@ class TestCase:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTestable:
+    """A statement of the instruction that the test author could not show in full, and why: it stays not shown."""
+
+    statement: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmentioned:
+    """Literals of a statement that stand in no test of its criteria."""
+
+    statement: str
+    literals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TestResult:
     """How one test ended in one run; `duration` in seconds; `message` is the last lines of a failure.
 
@@ -178,6 +194,7 @@ class CodeTesting:
     commit: str
     round: int
     summary: str = ""
+    not_testable: tuple[NotTestable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +212,7 @@ class TestReport:
         missing: new tests that were declared but that no run collected.
         tricks: what in the new test files could make results say what the code does not do, as `path: what`.
         unseen: test files that import what the change touches, and that the base run does not see.
+        unmentioned: literals of the instruction that no test of their statement names.
     """
 
     __test__ = False
@@ -210,3 +228,4 @@ class TestReport:
     missing: tuple[str, ...] = ()
     tricks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    unmentioned: tuple[Unmentioned, ...] = ()

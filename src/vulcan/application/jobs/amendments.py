@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from vulcan.domain.errors import UserError
-from vulcan.domain.requirements import AcceptanceCriterion, Assumption, Requirement
+from vulcan.domain.requirements import (
+    AcceptanceCriterion,
+    Assumption,
+    CriterionKind,
+    Requirement,
+    without_criteria,
+)
 
 
 def plain_words(text: str) -> str:
@@ -136,12 +142,20 @@ def numbered_list(requirement: Requirement) -> list[str]:
     """The list for people, a line an item."""
     lines = [f"Goal: {requirement.summary}"]
     for number, item in enumerate(items_of(requirement), 1):
-        kind = "must hold" if isinstance(item, AcceptanceCriterion) else "assumed"
+        kind = _kind(item)
         lines.append(f"{number:>3}. {item.text}  ({item.id}, {kind})")
     lines += [f"     calls {api.name}: {api.purpose}" for api in requirement.external_apis]
     if requirement.changed_tests:
         lines.append(f"     changes tests: {', '.join(requirement.changed_tests)}")
+    lines += [f"     taken as no demand: {each.text}" for each in requirement.doubtful]
+    lines += [f"     covered by no item: {each.text}" for each in requirement.untied]
     return lines
+
+
+def _kind(item: Item) -> str:
+    if isinstance(item, Assumption):
+        return "assumed"
+    return "must go on holding" if item.kind is CriterionKind.PRESERVED else "must hold"
 
 
 def list_after(before: Requirement, after: Requirement) -> list[str]:
@@ -206,11 +220,8 @@ def _with_text(requirement: Requirement, item: Item, text: str) -> Requirement:
 
 
 def _veto(requirement: Requirement, chosen: list[Item], reason: str) -> Amended:
-    kept = replace(
-        requirement,
-        criteria=tuple(c for c in requirement.criteria if c not in chosen),
-        assumptions=tuple(a for a in requirement.assumptions if a not in chosen),
-    )
+    kept = without_criteria(requirement, [c for c in chosen if isinstance(c, AcceptanceCriterion)])
+    kept = replace(kept, assumptions=tuple(a for a in requirement.assumptions if a not in chosen))
     if not kept.criteria:
         raise UserError(
             "no criterion would be left", hint="Edit one instead (1: new text), or cancel the job."

@@ -10,7 +10,8 @@ from vulcan.domain.budget import Usage
 from vulcan.domain.environment import Recipe
 from vulcan.domain.evidence import Finding
 from vulcan.domain.requirements import Requirement
-from vulcan.domain.testing import TestCase
+from vulcan.domain.statements import Statement
+from vulcan.domain.testing import NotTestable, TestCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Briefing:
             test author how tests are run and named where pytest does not run them.
         diff: the change so far, for reviewers; empty elsewhere.
         interface: signatures and docstrings of what changed, for the test author.
+        statements: of the instruction, for the analyst, who ties each of them to a criterion.
     """
 
     call_key: str
@@ -40,6 +42,7 @@ class Briefing:
     tests: str = ""
     diff: str = ""
     interface: str = ""
+    statements: tuple[Statement, ...] = ()
 
 
 class CallJournal(Protocol):
@@ -89,6 +92,7 @@ class AuthoredTests:
 
     cases: tuple[TestCase, ...]
     summary: str = ""
+    not_testable: tuple[NotTestable, ...] = ()
 
 
 class TestAuthor(Protocol):

@@ -12,6 +12,7 @@ from vulcan.application.services import Services
 from vulcan.application.testpaths import is_test_path
 from vulcan.domain.events import ClarificationRequested, ConfirmationRequested, Event, RequirementsAnalyzed
 from vulcan.domain.requirements import Assumption, Requirement, renumbered
+from vulcan.domain.statements import statements_of
 
 
 async def analyze(services: Services, log: JobLog) -> None:
@@ -23,6 +24,7 @@ async def analyze(services: Services, log: JobLog) -> None:
         overview=overview(services.repository, request.base_commit),
         tests=measured_tests(job),
         requirement=job.requirement if job.analyses else None,
+        statements=statements_of(request.instruction),
     )
     calls = JobCalls(log)
     start = job.newest_commit if job.generation else request.base_commit

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vulcan.application.commits import request_of, requirement_of
-from vulcan.application.diffs import added_lines
+from vulcan.application.diffs import added_lines, additions
 from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import TestChanges, TestRequest, TestRunResult
 from vulcan.application.services import Services
@@ -24,6 +24,7 @@ from vulcan.domain.gates.grading import (
     is_aloof,
     is_broken,
     sharpened,
+    unmentioned,
     with_undeclared,
 )
 from vulcan.domain.generation import ChangeKind
@@ -86,8 +87,17 @@ async def run_tests(services: Services, log: JobLog) -> None:
         tricks=changes.tricks + new.readers,
         missing=tuple(i for i in ids if not new.run.of(i)) if not new.run.note else (),
         unseen=await _unseen(services, log, trees),
+        unmentioned=unmentioned(requirement_of(job), job.testing, _texts(services, trees)),
     )
     log.append(TestsRun(report, job.round))
+
+
+def _texts(services: Services, trees: Trees) -> dict[str, str]:
+    """What the change adds to test files, by path; what is changed elsewhere is there by its path alone."""
+    texts = dict.fromkeys(trees.touched, "")
+    for path, _, text in additions(services.repository.diff(trees.base, trees.head, trees.test_paths)):
+        texts[path] = f"{texts.get(path, '')}{text}\n"
+    return texts
 
 
 async def _compared_and_red(

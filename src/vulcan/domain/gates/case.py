@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.evidence import Finding, GateResult
 from vulcan.domain.generation import CodeGeneration
-from vulcan.domain.requirements import Requirement
-from vulcan.domain.testing import CodeTesting, TestReport, is_same_test, without_parameters
+from vulcan.domain.requirements import CriterionKind, Requirement
+from vulcan.domain.testing import (
+    CodeTesting,
+    RedGrade,
+    RedGreen,
+    TestReport,
+    is_same_test,
+    without_parameters,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,17 @@ class Case:
     static: tuple[Finding, ...] = ()
     earlier: tuple[Finding, ...] = ()
     baseline: Baseline | None = None
+
+    def is_preserving(self, test: str) -> bool:
+        """Whether a new test shows only behaviour that was there before, so that it passes without the change, too."""
+        tied = {c for case in self.testing.cases if case.id == test for c in case.criteria}
+        kinds = {c.kind for c in self.requirement.criteria if c.id in tied}
+        return kinds == {CriterionKind.PRESERVED}
+
+    def counts(self, entry: RedGreen) -> bool:
+        """Whether a new test's run without the change and with it is what its criteria need."""
+        preserved = entry.green and entry.grade is RedGrade.PASSES and self.is_preserving(entry.test)
+        return entry.proves or preserved
 
     def may_change(self, test: str) -> bool:
         """Whether the requirement itself changes what an existing test expects (node id or its file)."""

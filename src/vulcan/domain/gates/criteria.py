@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vulcan.domain.baseline import same_cause
-from vulcan.domain.evidence import Finding, GateResult, Owner
+from vulcan.domain.evidence import CriterionProof, Finding, GateResult, Owner
 from vulcan.domain.gates.case import Case
 from vulcan.domain.testing import Outcome
 
@@ -30,6 +30,17 @@ def judge(case: Case) -> GateResult:
     findings += [_failing(case, test) for test in failing]
     detail = f"{shown} of {len(case.requirement.criteria)} criteria shown by passing tests"
     return GateResult(NAME, not findings, detail, tuple(findings))
+
+
+def proofs_of(case: Case) -> tuple[CriterionProof, ...]:
+    """Of each criterion whether all of its tests show it."""
+    showing = {entry.test for entry in case.report.red_green if case.counts(entry)}
+    proofs = []
+    for criterion in case.requirement.criteria:
+        tests = tuple(c.id for c in case.testing.cases if criterion.id in c.criteria)
+        proven = bool(tests) and all(test in showing and case.report.new.passes(test) for test in tests)
+        proofs.append(CriterionProof(criterion.id, tests, proven))
+    return tuple(proofs)
 
 
 def _missing(test: str) -> Finding:

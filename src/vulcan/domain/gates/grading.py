@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vulcan.domain.environment import ReportForm
 from vulcan.domain.requirements import Requirement
+from vulcan.domain.statements import is_mentioned
 from vulcan.domain.testing import (
     ABSENT_NAME,
     CodeTesting,
@@ -17,6 +18,7 @@ from vulcan.domain.testing import (
     TestCoverage,
     TestResult,
     TestRun,
+    Unmentioned,
     is_same_test,
     without_parameters,
 )
@@ -80,6 +82,29 @@ def with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesti
     declared = {case.id for case in testing.cases}
     extra = tuple(TestCase(test, ()) for test in new_tests if test not in declared)
     return replace(testing, cases=testing.cases + extra)
+
+
+def unmentioned(
+    requirement: Requirement, testing: CodeTesting, texts: Mapping[str, str]
+) -> tuple[Unmentioned, ...]:
+    """Literals of demands that no test tied to them names.
+
+    `texts` holds what the change adds to test files, and names what else it touches: a file's name is shown by a change
+    of that file. Files of test data and helpers count for every demand, files of tests only for those they are tied to.
+    """
+    of_tests = {case.id.split("::", 1)[0] for case in testing.cases}
+    found = []
+    for statement in requirement.demands:
+        tied = {criterion.id for criterion in requirement.of_statement(statement.id)}
+        files = {c.id.split("::", 1)[0] for c in testing.cases if tied & set(c.criteria)}
+        if not files:
+            continue
+        text = "\n".join(
+            f"{path}\n{text}" for path, text in texts.items() if path in files or path not in of_tests
+        )
+        if missing := tuple(each for each in statement.literals if not is_mentioned(each, text)):
+            found.append(Unmentioned(statement.id, missing))
+    return tuple(found)
 
 
 def changed_by_requirement(requirement: Requirement, base: TestRun, existing: TestRun) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ ADVICE = {
     ),
     RedGrade.PASSES: (
         "passes without the change, so it proves nothing. Make it assert what is different after the change, "
-        "or remove it (existing behaviour is covered by the existing tests)."
+        "or remove it. If its criterion holds without the change already, say so as not_testable for its statements; only "
+        "criteria marked as preserved have tests that pass without the change."
     ),
     RedGrade.BROKEN: (
         "can't be collected or set up without the change, so its red proves nothing. "
@@ -27,19 +28,30 @@ ADVICE = {
     ),
 }
 
+NO_RED = (
+    "No new test fails without the change, so nothing shows that the change does anything. Write a test of a criterion "
+    "of new behaviour that fails without the change."
+)
+
 
 def judge(case: Case) -> GateResult:
     """Grades of all new tests; one that proves nothing goes back to its author."""
     entries = case.report.red_green
-    findings = tuple(_finding(e) for e in entries if e.green and not e.proves)
+    findings = tuple(_finding(e) for e in entries if e.green and not case.counts(e))
     proving = [e for e in entries if e.proves]
+    preserving = [e for e in entries if case.counts(e) and not e.proves]
     grades = ", ".join(f"{sum(e.grade is g for e in entries)} {g.value}" for g in RedGrade)
     detail = f"{len(proving)} of {len(entries)} new tests prove the change (grades: {grades})"
+    if preserving:
+        detail += f"; {len(preserving)} show what holds without the change, too"
     if unemptied := {e.unemptied for e in entries if e.unemptied}:
         detail += f"; emptied bodies: not applicable to tests run as {', '.join(sorted(unemptied))}"
     if not entries:
         findings = (Finding(NAME, Owner.TEST_AUTHOR, "There are no new tests. Write them."),)
-    return GateResult(NAME, len(proving) == len(entries) > 0, detail, findings)
+    elif preserving and not proving:
+        findings = (*findings, Finding(NAME, Owner.TEST_AUTHOR, NO_RED))
+    passed = bool(proving) and len(proving) + len(preserving) == len(entries)
+    return GateResult(NAME, passed, detail, findings)
 
 
 def _finding(entry: RedGreen) -> Finding:

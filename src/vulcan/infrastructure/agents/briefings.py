@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vulcan.application.ports import Briefing
-from vulcan.domain.requirements import Requirement
+from vulcan.domain.requirements import AcceptanceCriterion, CriterionKind, Requirement
 
 MAX_DIFF = 20_000
 MAX_FINDING = 4_000
@@ -19,6 +19,9 @@ def render(briefing: Briefing) -> str:
         parts.append("Standing rules of the person:\n" + "\n".join(f"- {rule}" for rule in briefing.rules))
     parts += [f"The person's word on questions and requirements:\n{answer}" for answer in briefing.answers]
     parts += [said(text) for text in briefing.steering]
+    if len(briefing.statements) > 1:
+        numbered = "\n".join(f"{each.id}: {each.text}" for each in briefing.statements)
+        parts.append(f"The instruction's statements:\n{numbered}")
     if briefing.requirement is not None:
         parts.append(_requirement(briefing.requirement))
     if briefing.interface:
@@ -41,9 +44,21 @@ def said(text: str) -> str:
     return f"{SAID}\n{text}"
 
 
+def _marks(requirement: Requirement, criterion: AcceptanceCriterion) -> str:
+    """What else an agent must know of a criterion: that it holds already, and where it comes from."""
+    preserved = " (preserved)" if criterion.kind is CriterionKind.PRESERVED else ""
+    if len(requirement.statements) < 2:  # noqa: PLR2004 - of a single statement all criteria are
+        return preserved
+    sources = [s for s in requirement.statements if s.id in criterion.statements]
+    named = [
+        f"{s.id}{' with ' + ', '.join(f'`{x}`' for x in s.literals) if s.literals else ''}" for s in sources
+    ]
+    return preserved + (f" [from {'; '.join(named)}]" if named else "")
+
+
 def _requirement(requirement: Requirement) -> str:
     lines = [f"Goal: {requirement.summary}", "Acceptance criteria:"]
-    lines += [f"- {c.id}: {c.text}" for c in requirement.criteria]
+    lines += [f"- {c.id}: {c.text}{_marks(requirement, c)}" for c in requirement.criteria]
     if requirement.assumptions:
         lines += ["Assumptions:", *(f"- {a.text}" for a in requirement.assumptions)]
     if requirement.changed_tests:

@@ -132,8 +132,10 @@ class AgentRun:
         assert self._workspace is not None  # noqa: S101 - said by the caller's own arguments
         return Tools(self._workspace, self._journal, self._model, self._work.agent)
 
-    async def go(self, tools: Sequence[Tool[object]], output: Any) -> Any:
-        """Loop until the agent finishes.
+    async def go(
+        self, tools: Sequence[Tool[object]], output: Any, check: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Loop until the agent finishes with what `check` takes; it raises `ModelRetry` for what goes back.
 
         Raises:
             ModelUnavailable: the model's replies can't be used, also after it was told why.
@@ -148,6 +150,8 @@ class AgentRun:
             model_settings=self._settings(),
             name=self._work.agent,
         )
+        if check is not None:
+            agent.output_validator(check)
         if output is str:
             agent.output_validator(self._whole_words([tool.name for tool in tools]))
         while True:

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
-from pydantic_ai import ToolOutput
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_ai import ModelRetry, ToolOutput
 from pydantic_ai.models import Model
 
 from vulcan.application.ports import AuthoredTests, Briefing, CallJournal, Workspace
 from vulcan.application.prompts import PromptSource
 from vulcan.domain.errors import ModelUnavailable
 from vulcan.domain.evidence import Finding, Owner, Severity
-from vulcan.domain.requirements import AcceptanceCriterion, Assumption, ExternalApi, Requirement, Risk
-from vulcan.domain.testing import TestCase
+from vulcan.domain.requirements import (
+    AcceptanceCriterion,
+    Assumption,
+    CriterionKind,
+    ExternalApi,
+    Requirement,
+    Risk,
+)
+from vulcan.domain.statements import Statement
+from vulcan.domain.testing import NotTestable, TestCase
 from vulcan.infrastructure.agents.briefings import render
 from vulcan.infrastructure.agents.journaled import TurnLimit
 from vulcan.infrastructure.agents.packaged import prompt
 from vulcan.infrastructure.agents.run import AgentRun, Tuning, Work
 from vulcan.infrastructure.agents.tools import LoopingError
+
+UNTIED = (
+    "These statements of the instruction are tied to nothing. Name each of them under the statements of a criterion (add "
+    "criteria where none covers it; kind preserved for what must stay as it is), or under context where it demands nothing:"
+)
+DOUBTFUL = (
+    "These are called context, but have words of demand. Cover each with a criterion, or leave it under context if it "
+    "truly demands nothing; the report then says so:"
+)
+AGAIN = "Submit all of the requirements again."
 
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
 
@@ -29,9 +49,34 @@ class ApiUse(BaseModel):
     purpose: str = ""
 
 
+def _criterion(given: object) -> object:
+    """A criterion that came as its text alone."""
+    return {"text": given} if isinstance(given, str) else given
+
+
+def _number(given: object) -> object:
+    """`S3`, however it was written: 3, "3", "s3", "S3: ..."."""
+    found = re.match(r"[sS]?(\d+)\b", str(given).strip())
+    return f"S{found[1]}" if found else str(given)
+
+
+StatementId = Annotated[str, BeforeValidator(_number)]
+
+
+class SubmittedCriterion(BaseModel):
+    text: str
+    kind: Literal["new", "preserved"] = Field(
+        default="new", description="preserved: it holds today and must go on holding."
+    )
+    statements: list[StatementId] = Field(default=[], description="Ids of the statements that it covers.")
+
+
 class SubmittedRequirements(BaseModel):
     summary: str = Field(description="The goal in one imperative sentence, at most 70 characters.")
-    criteria: list[str] = Field(min_length=1, max_length=12)
+    criteria: list[Annotated[SubmittedCriterion, BeforeValidator(_criterion)]] = Field(
+        min_length=1, max_length=30
+    )
+    context: list[StatementId] = Field(default=[], description="Ids of the statements that demand nothing.")
     changed_tests: list[str] = []
     assumptions: list[str] = []
     external_apis: list[ApiUse] = Field(default=[], description="Outside services that the change calls.")
@@ -44,8 +89,17 @@ class WrittenTest(BaseModel):
     criteria: list[str]
 
 
+class GivenUp(BaseModel):
+    statement: StatementId
+    why: str
+
+
 class SubmittedTests(BaseModel):
     tests: list[WrittenTest] = Field(min_length=1)
+    not_testable: list[GivenUp] = Field(
+        default=[],
+        description="Statements that no test can show, or that a criterion gets wrong; they count as not shown.",
+    )
 
 
 class Objection(BaseModel):
@@ -94,7 +148,8 @@ class Team:
         run = self._run("analyst", briefing, workspace, journal)
         output = ToolOutput(SubmittedRequirements, name="submit_requirements")
         try:
-            return _requirement(await run.go(run.tools.reading(), output))
+            tied = Tied(briefing.statements)
+            return tied.requirement(await run.go(run.tools.reading(), output, tied.check))
         except (TurnLimit, LoopingError) as error:
             reason = f"the model came to no requirements in {TURNS['analyst']} turns"
             run.forget(reason)
@@ -123,7 +178,10 @@ class Team:
             submitted = await run.go(run.tools.writing(), output)
         except (TurnLimit, LoopingError):
             return AuthoredTests((), "The test author ended without submitting tests.")
-        return AuthoredTests(tuple(TestCase(t.test, tuple(t.criteria)) for t in submitted.tests))
+        return AuthoredTests(
+            tuple(TestCase(t.test, tuple(t.criteria)) for t in submitted.tests),
+            not_testable=tuple(NotTestable(each.statement, each.why) for each in submitted.not_testable),
+        )
 
     async def review(
         self, briefing: Briefing, workspace: Workspace, journal: CallJournal
@@ -147,10 +205,45 @@ class Team:
         )
 
 
+class Tied:
+    """Sees to it that the analyst ties every statement of the instruction; asks once, then the verdict says what is not."""
+
+    def __init__(self, statements: tuple[Statement, ...]) -> None:
+        self._statements, self._asked = statements, False
+
+    def check(self, submitted: SubmittedRequirements) -> SubmittedRequirements:
+        """The same; raises `ModelRetry` where statements are tied to nothing, the first time."""
+        requirement = self.requirement(submitted)
+        if self._asked or not (requirement.untied or requirement.doubtful):
+            return submitted
+        self._asked = True
+        parts = [(UNTIED, requirement.untied), (DOUBTFUL, requirement.doubtful)]
+        told = [f"{words}\n{_listed(statements)}" for words, statements in parts if statements]
+        raise ModelRetry("\n\n".join([*told, AGAIN]))
+
+    def requirement(self, submitted: SubmittedRequirements) -> Requirement:
+        """The requirement; a single statement is what all criteria are of."""
+        requirement = replace(_requirement(submitted), statements=self._statements)
+        if len(self._statements) != 1:
+            return requirement
+        only = (self._statements[0].id,)
+        return replace(
+            requirement, context=(), criteria=tuple(replace(c, statements=only) for c in requirement.criteria)
+        )
+
+
+def _listed(statements: Sequence[Statement]) -> str:
+    return "\n".join(f"{each.id}: {each.text}" for each in statements)
+
+
 def _requirement(submitted: SubmittedRequirements) -> Requirement:
     return Requirement(
         summary=submitted.summary,
-        criteria=tuple(AcceptanceCriterion(f"AC-{n}", text) for n, text in enumerate(submitted.criteria, 1)),
+        criteria=tuple(
+            AcceptanceCriterion(f"AC-{n}", each.text, CriterionKind(each.kind), tuple(each.statements))
+            for n, each in enumerate(submitted.criteria, 1)
+        ),
+        context=tuple(submitted.context),
         assumptions=tuple(Assumption(f"AS-{n}", text) for n, text in enumerate(submitted.assumptions, 1)),
         external_apis=tuple(ExternalApi(a.name, a.purpose) for a in submitted.external_apis),
         changed_tests=tuple(submitted.changed_tests),

@@ -1,0 +1,166 @@
+"""The instruction taken apart by code: numbered statements and the literals in them, so that none is dropped unseen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+FILE_ENDINGS = "py|md|rst|txt|toml|cfg|ini|json|ya?ml|jsx?|tsx?|go|rs|html?|css|csv|sh|sql|lock|xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence, list item, table row or block of code of the instruction, numbered `S1`, `S2`, ...
+
+    Attributes:
+        literals: what a test of it must name: text in backticks or quotes, numbers, options, file names, error types.
+        demanding: whether it has words of demand, such as "must" or "never".
+    """
+
+    id: str
+    text: str
+    literals: tuple[str, ...] = ()
+    demanding: bool = False
+
+
+def statements_of(instruction: str) -> tuple[Statement, ...]:
+    """The statements of an instruction in their order; headings and lines without a word say nothing by themselves."""
+    found: list[Statement] = []
+    for text in _texts(instruction):
+        block = text.startswith("```")
+        literals = () if block else literals_of(text)
+        found.append(Statement(f"S{len(found) + 1}", text, literals, bool(_DEMAND.search(text))))
+    return tuple(found)
+
+
+# ---------------------------------------------------------------------------------------------- splitting
+
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|[a-zA-Z][.)])\s+(?:\[[ xX]\]\s+)?")
+_RULE = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*\|?\s*")
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s|\s*[-=_*]{3,}\s*$")
+
+
+def _texts(instruction: str) -> Iterator[str]:
+    for block in _blocks(instruction.expandtabs().splitlines()):
+        if block.startswith(("```", "|")):
+            yield block
+        else:
+            yield from _sentences(block)
+
+
+def _blocks(lines: list[str]) -> Iterator[str]:
+    """Blocks of code, rows of tables, list items and paragraphs, each on one line but for code."""
+    paragraph: list[str] = []
+    rest = iter(enumerate(lines))
+    for number, line in rest:
+        fence, row = _FENCE.match(line), line.lstrip().startswith("|")
+        apart = not line.strip() or _HEADING.match(line)
+        if fence or row or apart or _ITEM.match(line):
+            yield from _joined(paragraph)
+            paragraph = []
+        if fence:
+            yield from _code(fence[1], rest)
+        elif row:
+            heading = number + 1 < len(lines) and _RULE.fullmatch(lines[number + 1])
+            if not heading and not _RULE.fullmatch(line):
+                yield line.strip()
+        elif not apart:
+            paragraph.append(_ITEM.sub("", line, count=1) if _ITEM.match(line) else line)
+    yield from _joined(paragraph)
+
+
+def _code(fence: str, rest: Iterator[tuple[int, str]]) -> Iterator[str]:
+    inside = []
+    for _, line in rest:
+        if line.strip().startswith(fence):
+            break
+        inside.append(line)
+    if any(line.strip() for line in inside):
+        yield "\n".join(["```", *inside, "```"])
+
+
+def _joined(paragraph: Iterable[str]) -> Iterator[str]:
+    text = " ".join(" ".join(paragraph).split())
+    if re.search(r"\w", text):
+        yield text
+
+
+_SHORT = re.compile(
+    r"(?:\b(?:e\.g|i\.e|z\.b|d\.h|u\.a|etc|vs|cf|bzw|ca|no|nr|approx|resp|incl|al|fig))\.$",
+    re.IGNORECASE,
+)
+_GUARDED = re.compile(r"``.+?``|`[^`]+`|\"[^\"]+\"|“[^”]+”|„[^“”]+[“”]|«[^»]+»|「[^」]+」|\([^()]*\)")
+_END = re.compile(r"(?:[.!?]+[\"')\]]*|;)(?=\s)|[。！？；]+")  # noqa: RUF001 - sentences of Chinese and Japanese
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Ends of sentences, but those in code, quotes and brackets, and full stops after what is shortened."""
+    guarded = [match.span() for match in _GUARDED.finditer(text)]
+    start = 0
+    for match in _END.finditer(text):
+        inside = any(begin < match.start() < end - 1 for begin, end in guarded)
+        if inside or _goes_on(text[start : match.end()], text[match.end() :].lstrip()):
+            continue
+        yield from _joined([text[start : match.end()]])
+        start = match.end()
+    yield from _joined([text[start:]])
+
+
+def _goes_on(before: str, after: str) -> bool:
+    if before.endswith("."):
+        return bool(_SHORT.search(before)) or after[:1].islower()
+    return False
+
+
+# ----------------------------------------------------------------------------------------------- literals
+
+_LITERAL = re.compile(
+    r"``(?P<double>.+?)``|`(?P<tick>[^`]+)`|\"(?P<quote>[^\"]+)\"|“(?P<curly>[^”]+)”|„(?P<low>[^“”]+)[“”]"
+    r"|«(?P<angle>[^»]+)»|「(?P<corner>[^」]+)」|(?<![\w'])'(?P<single>[^'\n]+)'(?![\w'])"
+    r"|(?<![\w-])(?P<option>--?[A-Za-z][\w-]*)"
+    rf"|(?<![\w/])(?P<file>[\w./-]*\w\.(?:{FILE_ENDINGS}))(?!\w)"
+    r"|\b(?P<error>[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b"
+    r"|(?<![\w.#/-])(?P<number>-?\d[\d,_]*(?:\.\d+)?)(?![\w/]|\.\d|-\w)"
+)
+_SIGNATURE = re.compile(
+    r"(?:def |class )?([\w.]+)\((?:\s*\*{0,2}[^\W\d]\w*(?:\s*:\s*[\w.\[\]| ]+)?\s*,?|\s*\.{3}\s*)*\).*"
+)
+
+
+def literals_of(text: str) -> tuple[str, ...]:
+    """The literals of one statement, each once; of a signature with placeholders its name."""
+    found = []
+    for match in _LITERAL.finditer(text):
+        literal = (match[match.lastgroup or 0] or "").strip(" ")
+        if signature := _SIGNATURE.fullmatch(literal):
+            literal = signature[1]
+        if match.lastgroup == "number":
+            literal = literal.rstrip(",_").replace(",", "").replace("_", "")
+        if literal:
+            found.append(literal)
+    return tuple(dict.fromkeys(found))
+
+
+def is_mentioned(literal: str, text: str) -> bool:
+    """Whether a literal, as it stands or as a string of code writes it, or all of its words, stand in a text."""
+    if literal.lstrip("-").replace(".", "", 1).isdigit():
+        plain = re.sub(r"(?<=\d)_(?=\d)", "", text)
+        return bool(re.search(rf"(?<![\w.]){re.escape(literal)}(?!\w|\.\d)", plain))
+    if literal in text or literal.encode("unicode_escape").decode() in text:
+        return True
+    words = re.findall(r"\w+", literal)
+    return bool(words) and all(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
+
+
+_DEMAND = re.compile(
+    r"\b(?:must|shall|should|ha(?:s|ve) to|needs? to|required?|only|never|always|exactly|at (?:least|most)|no longer"
+    r"|in (?:every|any|all) (?:other )?cases?|unless|otherwise|raises?|exits?|exit (?:code|status)|rejects?|refuses?"
+    r"|\w+(?:Error|Exception)"
+    r"|muss|müssen|soll|sollen|darf|dürfen|nur|nie|niemals|immer|genau|mindestens|höchstens|sonst"
+    r"|doit|doivent|jamais|toujours|seulement|sinon|debe|deben|siempre|nunca|solo|sólo"
+    r"|deve|devono|devem|sempre|mai|soltanto|apenas|moet|moeten|altijd|nooit|alleen|должен|должна|должны|только|никогда)\b"
+    r"|必须|必須|不得|只能|なければ|べき|해야",
+    re.IGNORECASE,
+)

@@ -1,0 +1,115 @@
+"""Whole jobs whose instruction holds more than one demand: what the analyst and the test author leave out is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fakes.brain import Brain, good_brain, said, tests_of
+from fakes.model_server import Answer, calls, serving
+
+Cli = Callable[..., str]
+
+INSTRUCTION = (
+    "Make add add: `add(2, 3)` is 5.\n"
+    "- Adding 0 to 7 must still give 7.\n"
+    "- We found this on a Monday.\n"
+    "- `add(-1, -1)` must be -2.\n"
+)
+ADDS = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
+STAYS = "\n\ndef test_zero():\n    assert add(7, 0) == 7\n"
+NEGATIVE = "\n\ndef test_negative():\n    assert add(-1, -1) == -2\n"
+TIED = {"test_add": ["AC-1"], "test_zero": ["AC-2"], "test_negative": ["AC-3"]}
+WRITE = tests_of(ADDS + STAYS + NEGATIVE, **TIED)
+
+
+def submitted(*criteria: Any, **more: Any) -> Answer:
+    return calls(("submit_requirements", {"summary": "Make add add", "criteria": list(criteria), **more}))
+
+
+def criterion(text: str, *statements: Any, **more: Any) -> dict[str, Any]:
+    return {"text": text, "statements": list(statements), **more}
+
+
+ADD = criterion("add(2, 3) is 5", "S1")
+ZERO = criterion("add(7, 0) stays 7", 2, kind="preserved")
+MINUS = criterion("add(-1, -1) is -2", "s4")
+WHOLE = submitted(ADD, ZERO, MINUS, context=["S3"])
+
+
+def run(cli: Cli, project: Path, brain: Brain, *more: str, code: int = 0) -> str:
+    with serving(brain) as server:
+        where = ("--model", "desk", "--base-url", server.url)
+        return cli("run", INSTRUCTION, "--yes", "--repo", str(project), *where, *more, code=code)
+
+
+def demands(cli: Cli) -> dict[str, str]:
+    verdict = json.loads(cli("show", "--json"))["verdict"]
+    return {each["statement"]: each.get("missing", "") for each in verdict["demands"]}
+
+
+def test_all_demands_of_an_instruction_are_counted(cli: Cli, project: Path) -> None:
+    brain = good_brain(analyst=[WHOLE], test_author=WRITE)
+    out = run(cli, project, brain)
+    assert "verdict: PROVEN" in out
+    assert "3 of 3 demands shown" in out
+    assert demands(cli) == {"S1": "", "S2": "", "S4": ""}
+    (asked,) = brain.of("analyst")
+    assert "S2: Adding 0 to 7 must still give 7." in said(asked)
+    assert "AC-2: add(7, 0) stays 7 (preserved) [from S2 with `0`, `7`]" in said(brain.of("test_author")[0])
+
+
+def test_what_is_tied_to_nothing_goes_back_to_the_analyst(cli: Cli, project: Path) -> None:
+    brain = good_brain(analyst=[submitted("add adds, also 0 and -1"), WHOLE], test_author=WRITE)
+    assert "verdict: PROVEN" in run(cli, project, brain)
+    first, second = brain.of("analyst")
+    assert "tied to nothing" not in said(first)
+    assert "S4: `add(-1, -1)` must be -2." in said(second).partition("tied to nothing")[2]
+
+
+def test_a_demand_that_nobody_covers_is_proven_in_part_only(cli: Cli, project: Path) -> None:
+    hurried = submitted(ADD, ZERO, context=["S3"])
+    brain = good_brain(
+        analyst=[hurried], test_author=tests_of(ADDS + STAYS, test_add=["AC-1"], test_zero=["AC-2"])
+    )
+    out = run(cli, project, brain, code=3)
+    assert "verdict: proven in part" in out
+    assert "2 of 3 demands shown; not shown: S4 (no criterion covers it)" in out
+    assert len(brain.of("analyst")) == 2
+    assert len(brain.of("coder")) == 2, "no round is spent on what only a person can settle"
+    assert demands(cli)["S4"] == "no criterion covers it"
+
+
+def test_a_demand_that_is_called_context_is_asked_for_once_and_shown(cli: Cli, project: Path) -> None:
+    hurried = submitted(ADD, ZERO, context=["S3", "S4"])
+    brain = good_brain(
+        analyst=[hurried], test_author=tests_of(ADDS + STAYS, test_add=["AC-1"], test_zero=["AC-2"])
+    )
+    out = run(cli, project, brain)
+    assert "taken as no demand: S4 (`add(-1, -1)` must be -2.)" in out
+    assert "called context, but have words of demand" in said(brain.of("analyst")[1])
+
+
+def test_a_literal_that_no_test_names_goes_back_to_the_test_author(cli: Cli, project: Path) -> None:
+    vague = "\n\ndef test_negative():\n    assert add(-4, -4) == -8\n"
+    brain = good_brain(
+        analyst=[WHOLE],
+        test_author=[*tests_of(ADDS + STAYS + vague, **TIED), *tests_of(ADDS + STAYS + NEGATIVE, **TIED)],
+    )
+    out = run(cli, project, brain)
+    assert "not shown: S4 (no test names" in out
+    assert "verdict: PROVEN" in out
+    assert "No test of AC-3 names `add(-1, -1)`" in said(brain.of("test_author")[2])
+
+
+def test_what_the_test_author_can_not_test_is_proven_in_part_with_its_reason(cli: Cli, project: Path) -> None:
+    vague = "\n\ndef test_negative():\n    assert add(-4, -4) == -8\n"
+    write, submit = tests_of(ADDS + STAYS + vague, **TIED)
+    tests = [{"test": f"tests/test_add.py::{name}", "criteria": tied} for name, tied in TIED.items()]
+    given_up = [{"statement": "S4", "why": "a machine with minus is needed"}]
+    submit = calls(("submit_tests", {"tests": tests, "not_testable": given_up}))
+    out = run(cli, project, good_brain(analyst=[WHOLE], test_author=[write, submit]), code=3)
+    assert "verdict: proven in part" in out
+    assert "not shown: S4 (not testable: a machine with minus is needed)" in out

@@ -1,0 +1,183 @@
+"""Demands: what of the instruction is shown, what is not and why, and who is asked to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakes.cases import GOOD, NEW, OLD, PROOF, case, result, run
+from vulcan.domain.evidence import Owner
+from vulcan.domain.gates import Case, demands, judge, red_green
+from vulcan.domain.gates.grading import unmentioned
+from vulcan.domain.requirements import AcceptanceCriterion, CriterionKind, Requirement, without_criteria
+from vulcan.domain.statements import statements_of
+from vulcan.domain.testing import (
+    CodeTesting,
+    NotTestable,
+    Outcome,
+    RedGrade,
+    RedGreen,
+    TestCase,
+    Unmentioned,
+)
+
+INSTRUCTION = "Make add add, so that `add(2, 3)` is 5. It must still take 0."
+STAYS = "tests/test_new.py::test_stays"
+ADDS = AcceptanceCriterion("AC-1", "add(2, 3) is 5", statements=("S1",))
+KEEPS = AcceptanceCriterion("AC-2", "add(0, 0) is 0", CriterionKind.PRESERVED, ("S2",))
+WHOLE = Requirement("Make add add", (ADDS, KEEPS), statements=statements_of(INSTRUCTION))
+TESTS = CodeTesting((TestCase(NEW, ("AC-1",)), TestCase(STAYS, ("AC-2",))), (), "tests", 1)
+HELD = RedGreen(STAYS, RedGrade.PASSES, "", green=True)
+
+
+def whole(requirement: Requirement = WHOLE, testing: CodeTesting = TESTS, **changes: object) -> Case:
+    given = {"red_green": (PROOF, HELD), "new": run(result(OLD), result(NEW), result(STAYS))} | changes
+    return case(requirement=requirement, testing=testing, **given)
+
+
+def test_all_demands_shown_is_proven() -> None:
+    verdict = judge(whole())
+    assert verdict.proven
+    assert [(d.statement, d.criteria, d.shown) for d in verdict.demands] == [
+        ("S1", ("AC-1",), True),
+        ("S2", ("AC-2",), True),
+    ]
+    assert demands.judge(whole()).detail == "2 of 2 demands shown"
+
+
+def test_an_instruction_that_was_not_taken_apart_says_so_and_blocks_nothing() -> None:
+    assert demands.judge(GOOD).passed
+    assert judge(GOOD).demands == ()
+
+
+def test_a_demand_without_a_criterion_is_proven_in_part_only() -> None:
+    verdict = judge(
+        whole(replace(WHOLE, criteria=(ADDS,)), replace(TESTS, cases=TESTS.cases[:1]), red_green=(PROOF,))
+    )
+    assert not verdict.proven
+    assert verdict.in_words == "proven in part"
+    assert [(d.statement, d.missing) for d in verdict.demands if not d.shown] == [
+        ("S2", "no criterion covers it")
+    ]
+    (finding,) = verdict.findings
+    assert finding.owner is Owner.PERSON
+    assert "It must still take 0." in finding.text
+
+
+def test_a_literal_that_no_test_names_goes_to_the_test_author() -> None:
+    judged = demands.judge(whole(unmentioned=(Unmentioned("S1", ("5",)),)))
+    (finding,) = judged.findings
+    assert (finding.owner, finding.path) == (Owner.TEST_AUTHOR, "S1")
+    assert "No test of AC-1 names `5`" in finding.text
+    assert judged.detail == "1 of 2 demands shown; not shown: S1 (no test names `5`)"
+
+
+def test_what_the_author_gives_up_is_a_persons_and_stays_not_shown() -> None:
+    testing = replace(TESTS, not_testable=(NotTestable("S1", "a clock is needed"),))
+    judged = demands.judge(whole(testing=testing, unmentioned=(Unmentioned("S1", ("5",)),)))
+    assert [f.owner for f in judged.findings] == [Owner.PERSON]
+    assert not judged.passed
+    assert "not testable: a clock is needed" in judged.detail
+
+
+def test_what_is_given_up_counts_as_not_shown_even_with_passing_tests() -> None:
+    testing = replace(TESTS, not_testable=(NotTestable("S2", "?"),))
+    assert judge(whole(testing=testing)).in_words == "proven in part"
+
+
+def test_a_demand_whose_test_fails_is_not_shown() -> None:
+    spoilt = whole(new=run(result(OLD), result(NEW, Outcome.FAILED), result(STAYS)))
+    verdict = judge(spoilt)
+    assert verdict.in_words == "not proven"
+    assert [d.missing for d in verdict.demands] == ["AC-1 not shown", ""]
+
+
+def test_a_demand_that_is_called_context_is_named() -> None:
+    requirement = replace(WHOLE, criteria=(ADDS,), context=("S2",))
+    judged = demands.judge(whole(requirement, replace(TESTS, cases=TESTS.cases[:1]), red_green=(PROOF,)))
+    assert judged.passed
+    assert judged.detail == "1 of 1 demands shown; taken as no demand: S2 (It must still take 0.)"
+
+
+def test_nothing_shown_is_not_proven_in_part() -> None:
+    nothing = replace(WHOLE, criteria=(replace(ADDS, statements=()),))
+    verdict = judge(whole(nothing, replace(TESTS, cases=TESTS.cases[:1]), red_green=(PROOF,)))
+    assert verdict.in_words == "not proven"
+
+
+# ----------------------------------------------------------------------------------- preserved behaviour
+
+
+def test_a_test_of_preserved_behaviour_may_pass_without_the_change() -> None:
+    assert red_green.judge(whole()).passed
+    assert "1 show what holds without the change" in red_green.judge(whole()).detail
+
+
+@pytest.mark.parametrize("criteria", [("AC-1",), ("AC-1", "AC-2"), ()])
+def test_a_test_of_anything_else_may_not(criteria: tuple[str, ...]) -> None:
+    testing = replace(TESTS, cases=(TESTS.cases[0], TestCase(STAYS, criteria)))
+    judged = red_green.judge(whole(testing=testing))
+    assert not judged.passed
+    assert [f.path for f in judged.findings] == [STAYS]
+
+
+def test_preserved_behaviour_alone_proves_no_change() -> None:
+    testing = replace(TESTS, cases=TESTS.cases[1:])
+    judged = red_green.judge(whole(testing=testing, red_green=(HELD,)))
+    assert not judged.passed
+    assert "No new test fails without the change" in judged.findings[0].text
+
+
+def test_a_preserved_behaviour_that_breaks_is_not_shown() -> None:
+    broken = whole(
+        red_green=(PROOF, replace(HELD, green=False)),
+        new=run(result(OLD), result(NEW), result(STAYS, Outcome.FAILED)),
+    )
+    assert [d.shown for d in judge(broken).demands] == [True, False]
+
+
+# ------------------------------------------------------------------------------------- literals in tests
+
+
+def missing(texts: dict[str, str], requirement: Requirement = WHOLE) -> dict[str, tuple[str, ...]]:
+    return {u.statement: u.literals for u in unmentioned(requirement, TESTS, texts)}
+
+
+def test_literals_are_looked_for_in_the_tests_of_their_statement() -> None:
+    assert missing({"tests/test_new.py": "assert add(2, 3) == 5\nassert add(0, 0) == 0\n"}) == {}
+    assert missing({"tests/test_new.py": "assert add(2, 3) == 5\n"}) == {"S2": ("0",)}
+    assert missing({"tests/test_other.py": "0", "tests/test_new.py": "add(2, 3) == 5"}) == {}
+
+
+def test_another_test_file_does_not_name_them() -> None:
+    elsewhere = replace(
+        TESTS, cases=(TestCase("tests/test_a.py::test_a", ("AC-1",)), TestCase("b.py::t", ("AC-2",)))
+    )
+    found = unmentioned(WHOLE, elsewhere, {"tests/test_a.py": "0", "b.py": "add(2, 3) == 5"})
+    assert [u.statement for u in found] == ["S1", "S2"]
+
+
+def test_test_data_and_the_names_of_changed_files_count() -> None:
+    requirement = replace(WHOLE, statements=statements_of("Write `5` to calc.py. Take 0."))
+    texts = {"tests/test_new.py": "", "tests/data/cases.txt": "5 0", "src/calc.py": ""}
+    assert missing(texts, requirement) == {}
+
+
+def test_a_statement_without_tests_is_told_elsewhere() -> None:
+    assert missing({}, replace(WHOLE, criteria=())) == {}
+
+
+# -------------------------------------------------------------------------------------- a person's veto
+
+
+def test_a_statement_whose_criteria_a_person_drops_demands_nothing_any_more() -> None:
+    kept = without_criteria(WHOLE, [KEEPS])
+    assert kept.criteria == (ADDS,)
+    assert kept.context == ("S2",)
+    assert kept.untied == ()
+
+
+def test_one_that_another_criterion_covers_stays_a_demand() -> None:
+    twice = replace(WHOLE, criteria=(ADDS, replace(KEEPS, statements=("S1", "S2"))))
+    assert without_criteria(twice, [ADDS]).context == ()
