@@ -58,6 +58,10 @@ def test_all_demands_of_an_instruction_are_counted(cli: Cli, project: Path) -> N
     assert demands(cli) == {"S1": "", "S2": "", "S4": ""}
     (asked,) = brain.of("analyst")
     assert "S2: Adding 0 to 7 must still give 7." in said(asked)
+    for agent in ("reviewer", "test_author"):
+        assert "The coder said at the end (its word, nothing that was checked):\\nadd adds now." in said(
+            brain.of(agent)[0]
+        )
     assert "AC-2: add(7, 0) stays 7 (preserved) [from S2 with `0`, `7`]" in said(brain.of("test_author")[0])
 
 

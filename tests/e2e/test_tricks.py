@@ -152,6 +152,35 @@ BREAKING_THE_READER = {
 }
 
 
+WRONG_ADD = "def add(a, b):\n    return a * b * 7\n\n\n"
+AGAINST_THE_HARNESS = {
+    "runs no test": "from _pytest import python\n\npython.Function.runtest = lambda self: None\n",
+    "sees no exception": (
+        "from _pytest import runner\n\nof = runner.CallInfo.from_call.__func__\n"
+        "def never(cls, func, when, *more, **named):\n    return of(cls, lambda: None if when == 'call' else func(), when)\n"
+        "runner.CallInfo.from_call = classmethod(never)\n"
+    ),
+    "reports what it likes": (
+        "from _pytest import reports\n\nof = reports.TestReport.from_item_and_call.__func__\n"
+        "def good(cls, item, call):\n    call.excinfo = None\n    return of(cls, item, call)\n"
+        "reports.TestReport.from_item_and_call = classmethod(good)\n"
+    ),
+    "registers a plug-in": (
+        "import gc\n\nimport pluggy\nimport pytest\n\n\nclass Plugin:\n    @pytest.hookimpl(tryfirst=True)\n"
+        "    def pytest_pyfunc_call(self, pyfuncitem):\n        return True\n\n\n"
+        "for each in gc.get_objects():\n    if isinstance(each, pluggy.PluginManager) and hasattr(each, '_conftest_plugins'):\n"
+        "        each.register(Plugin())\n"
+    ),
+}
+"""What a hostile product does to pytest while it is imported, so that a wrong `add` passes."""
+
+HOOK = "def pytest_pyfunc_call(pyfuncitem):\n    return True\n"
+CONFTESTS_AGAINST_IT = {
+    "a hook by name": "globals()['pytest_pyfunc_' + 'call'] = lambda pyfuncitem: True\n",
+    "a hook by exec": f"exec(bytes.fromhex('{HOOK.encode().hex()}').decode())\n",
+}
+
+
 @pytest.fixture
 def guarded(reachable: Path) -> Path:
     support = {
@@ -256,3 +285,19 @@ def test_one_broken_test_file_does_not_hide_what_the_change_breaks(
     page = job(cli, project, model, 3, "--blind")  # two of three files are too few to begin otherwise
     assert "0 of 1 that passed before still pass" in page
     assert json.loads(cli("show", "--json"))["report"]["base"]["results"]
+
+
+@pytest.mark.parametrize("trick", AGAINST_THE_HARNESS)
+def test_code_that_makes_every_test_pass_is_found_by_one_that_must_fail(
+    cli: Cli, project: Path, recording: Recording, trick: str
+) -> None:
+    change = {"calc.py": WRONG_ADD + AGAINST_THE_HARNESS[trick]}
+    page = job(cli, project, recording(replies(change, HONEST)), 3)
+    assert "a test that can only fail" in page
+
+
+@pytest.mark.parametrize("trick", CONFTESTS_AGAINST_IT)
+def test_so_is_a_conftest(cli: Cli, project: Path, recording: Recording, trick: str) -> None:
+    tests = HONEST | {"tests/conftest.py": CONFTESTS_AGAINST_IT[trick]}
+    page = job(cli, project, recording(replies(WRONG, tests)), 3)
+    assert "a test that can only fail" in page

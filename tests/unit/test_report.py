@@ -160,3 +160,12 @@ def test_what_is_not_shown_comes_first() -> None:
     ]
     assert "| ❌ | **S2** It must never \\| print. | not shown: no criterion covers it |" in rows
     assert "| ❔ | So it must be. | taken as no demand |" in rows
+
+
+def test_the_coders_remark_is_told_as_its_own_words() -> None:
+    generation = replace(
+        GOOD.generation, metadata=replace(GOOD.generation.metadata, summary="**Done**, but slow.")
+    )
+    text = body(replace(GOOD, generation=generation))
+    assert "Its own words, not part of the evidence: " in text
+    assert "**Done**" not in text

@@ -34,6 +34,9 @@ def pull_request_body(job_id: str, job: Job) -> str:
         parts.append(_baseline(job.baseline))
     if job.report is not None:
         parts.append(_runs(job))
+    if job.generation and job.generation.metadata.summary:
+        said = inert(job.generation.metadata.summary, 1_000)
+        parts.append(f"### The coder's remark\nIts own words, not part of the evidence: {said}")
     if requirement.assumptions:
         lines = "\n".join(f"- {a.id}: {inert(a.text)}" for a in requirement.assumptions)
         parts.append(f"### Assumptions\n{lines}")

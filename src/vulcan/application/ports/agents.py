@@ -28,6 +28,7 @@ class Briefing:
             test author how tests are run and named where pytest does not run them.
         diff: the change so far, for reviewers; empty elsewhere.
         interface: signatures and docstrings of what changed, for the test author.
+        remark: what the coder said when it finished, for reviewer and test author.
         statements: of the instruction, for the analyst, who ties each of them to a criterion.
     """
 
@@ -42,6 +43,7 @@ class Briefing:
     tests: str = ""
     diff: str = ""
     interface: str = ""
+    remark: str = ""
     statements: tuple[Statement, ...] = ()
 
 

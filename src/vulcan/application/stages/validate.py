@@ -109,6 +109,11 @@ async def _review(services: Services, log: JobLog, diff: str) -> tuple[Finding, 
         return ()
     job = log.job
     key = f"validate/{job.round}"
-    briefing = replace(briefing_for(job, key), requirement=requirement_of(job), diff=diff)
+    briefing = replace(
+        briefing_for(job, key),
+        requirement=requirement_of(job),
+        diff=diff,
+        remark=job.generation.metadata.summary if job.generation else "",
+    )
     async with services.checkouts.reading(job.newest_commit) as files:
         return await services.reviewer.review(briefing, files, JobCalls(log))

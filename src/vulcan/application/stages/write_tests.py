@@ -30,6 +30,7 @@ async def write_tests(services: Services, log: JobLog) -> None:
         overview=overview(repository, request.base_commit),
         requirement=requirement_of(job),
         findings=tuple(f for f in job.findings if f.owner is Owner.TEST_AUTHOR),
+        remark=generation.metadata.summary,
         interface=await _interface(services, log.id, generation),
         tests=await _how(services, log.id, generation),
     )

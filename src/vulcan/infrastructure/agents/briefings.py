@@ -7,6 +7,7 @@ from vulcan.domain.requirements import AcceptanceCriterion, CriterionKind, Requi
 
 MAX_DIFF = 20_000
 MAX_FINDING = 4_000
+MAX_REMARK = 2_000
 SAID = "The person says, while the work is under way (take it into account from here on):"
 
 
@@ -26,6 +27,10 @@ def render(briefing: Briefing) -> str:
         parts.append(_requirement(briefing.requirement))
     if briefing.interface:
         parts.append(f"Public interface of what changed:\n{briefing.interface}")
+    if briefing.remark:
+        parts.append(
+            f"The coder said at the end (its word, nothing that was checked):\n{briefing.remark[:MAX_REMARK]}"
+        )
     if briefing.diff:
         parts.append(
             f"The change so far, which is in the project already:\n```diff\n{briefing.diff[:MAX_DIFF]}\n```"

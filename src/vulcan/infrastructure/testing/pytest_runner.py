@@ -14,6 +14,7 @@ from vulcan.application.ports import (
     TestRequest,
     TestRunResult,
 )
+from vulcan.infrastructure.testing.canary import new_canary, without_canary
 from vulcan.infrastructure.testing.inspector import empty
 from vulcan.infrastructure.testing.results import parse_report
 from vulcan.infrastructure.testing.single_use import (
@@ -63,6 +64,7 @@ class PytestRunner:
         request: TestRequest,
         more: tuple[str, ...],
     ) -> TestRunResult:
+        canary = new_canary(request)
         with report_folder(checkout, self._sandbox) as folder:
             async with test_box(
                 self._sandbox, self._toolbox, self._limits, checkout, environment, folder
@@ -73,9 +75,9 @@ class PytestRunner:
                     self._argv(box, environment, request, more),
                     timeout=request.timeout,
                     output_limit=OUTPUT_SHOWN,
-                    environment=python_variables(box, environment, request),
+                    environment=python_variables(box, environment, request, canary),
                 )
-            return read_report(folder / REPORT_FILE, request, result)
+            return without_canary(read_report(folder / REPORT_FILE, request, result), canary)
 
     def _argv(
         self, box: Box, environment: PreparedEnvironment, request: TestRequest, more: tuple[str, ...]
@@ -87,16 +89,18 @@ class PytestRunner:
         ]  # fmt: skip
 
 
-def python_variables(box: Box, environment: PreparedEnvironment, request: TestRequest) -> dict[str, str]:
+def python_variables(
+    box: Box, environment: PreparedEnvironment, request: TestRequest, canary: str = ""
+) -> dict[str, str]:
     """What our programs for Python's test runners are told; the import path is put back by them."""
     return {
         **{name: box.inside(path) for name, path in ELSEWHERE.items()},
-        "VULCAN_SETTINGS": _settings(box, environment, request),
+        "VULCAN_SETTINGS": _settings(box, environment, request, canary),
         "PYTHONPATH": "",
     }
 
 
-def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) -> str:
+def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest, canary: str) -> str:
     return json.dumps(
         {
             "report": f"{box.inside(REPORT_TARGET)}/{REPORT_FILE}",
@@ -105,6 +109,7 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest) 
                 box.inside(path) for path in environment.environment.get("PYTHONPATH", "").split(":")
             ),
             "ids": list(request.ids),
+            "canary": canary,
             "test_timeout": request.test_timeout,
             "measure": {path: list(lines) for path, lines in request.measure.items()},
             "stub_absent": request.stub_absent,

@@ -19,6 +19,7 @@ SETTINGS = json.loads(os.environ.pop("VULCAN_SETTINGS"))
 ROOT = SETTINGS["root"]
 OUT = open(SETTINGS["report"], "a", buffering=1, encoding="utf-8")  # noqa: SIM115 - open as long as the run
 WANTED = frozenset(SETTINGS["ids"])
+CANARY = SETTINGS.get("canary", "")
 MEASURED = {os.path.join(ROOT, path): set(lines) for path, lines in SETTINGS["measure"].items()}
 HITS = {path: set() for path in MEASURED}
 RAN = [False]
