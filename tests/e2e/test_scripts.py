@@ -110,7 +110,9 @@ def test_readme_lines_work_as_they_are_written(
     venv: Path, cli: Cli, project: Path, recording: Callable[[Sequence[str]], str]
 ) -> None:
     assert len(LINES) == 2
-    model = recording(GOOD_JOB)
+    model = recording(
+        [line.replace("== 5", "== 5, '--json'") for line in GOOD_JOB]
+    )  # the README's line names it
     for line in LINES:
         written = line.replace("~/code/app", str(project))
         words = shlex.split(re.sub(r"anthropic:\S+", model, written))
