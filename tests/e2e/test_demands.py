@@ -97,7 +97,7 @@ def test_a_demand_that_is_called_context_is_asked_for_once_and_shown(cli: Cli, p
 
 
 def test_a_literal_that_no_test_names_goes_back_to_the_test_author(cli: Cli, project: Path) -> None:
-    vague = "\n\ndef test_negative():\n    assert add(-4, -4) == -8\n"
+    vague = "\n\n# add(-1, -1)\ndef test_negative():\n    assert add(-4, -4) == -8  # add(-1, -1)\n"
     brain = good_brain(
         analyst=[WHOLE],
         test_author=[*tests_of(ADDS + STAYS + vague, **TIED), *tests_of(ADDS + STAYS + NEGATIVE, **TIED)],

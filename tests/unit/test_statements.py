@@ -116,6 +116,35 @@ def test_no_word_of_prose_is_dropped(instruction: str) -> None:
             assert is_mentioned(literal, statement.text)
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a.",
+        "a. ",
+        "-",
+        "| - ",
+        "`f(a",
+        "`",
+        "`a` . ",
+        '"',
+        "(",
+        "x(",
+        "aaaa",
+        "1,",
+        "--a",
+        "Error",
+        "“",
+        "'a ",
+        "- ",
+        "```\n",
+    ],
+)
+@pytest.mark.timeout(60)
+def test_no_text_takes_forever(part: str) -> None:
+    statements_of(part * (20_000 // len(part)))
+    literals_of(f"`f({part * 500}!`")
+
+
 WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "Delta"]), min_size=1, max_size=5).map(" ".join)
 
 

@@ -38,7 +38,6 @@ def statements_of(instruction: str) -> tuple[Statement, ...]:
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|[a-zA-Z][.)])\s+(?:\[[ xX]\]\s+)?")
-_RULE = re.compile(r"\s*\|?[\s:|-]*-[\s:|-]*\|?\s*")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s|\s*[-=_*]{3,}\s*$")
 
 
@@ -63,12 +62,17 @@ def _blocks(lines: list[str]) -> Iterator[str]:
         if fence:
             yield from _code(fence[1], rest)
         elif row:
-            heading = number + 1 < len(lines) and _RULE.fullmatch(lines[number + 1])
-            if not heading and not _RULE.fullmatch(line):
+            heading = number + 1 < len(lines) and _is_rule(lines[number + 1])
+            if not heading and not _is_rule(line):
                 yield line.strip()
         elif not apart:
             paragraph.append(_ITEM.sub("", line, count=1) if _ITEM.match(line) else line)
     yield from _joined(paragraph)
+
+
+def _is_rule(line: str) -> bool:
+    """Whether a line is what stands between a table's heading and its rows."""
+    return "-" in line and not line.strip(" |:-")
 
 
 def _code(fence: str, rest: Iterator[tuple[int, str]]) -> Iterator[str]:
@@ -91,27 +95,31 @@ _SHORT = re.compile(
     r"(?:\b(?:e\.g|i\.e|z\.b|d\.h|u\.a|etc|vs|cf|bzw|ca|no|nr|approx|resp|incl|al|fig))\.$",
     re.IGNORECASE,
 )
-_GUARDED = re.compile(r"``.+?``|`[^`]+`|\"[^\"]+\"|“[^”]+”|„[^“”]+[“”]|«[^»]+»|「[^」]+」|\([^()]*\)")
-_END = re.compile(r"(?:[.!?]+[\"')\]]*|;)(?=\s)|[。！？；]+")  # noqa: RUF001 - sentences of Chinese and Japanese
+_GUARDED_OR_END = re.compile(
+    r"``.+?``|`[^`]+`|\"[^\"]+\"|“[^”]+”|„[^“”]+[“”]|«[^»]+»|「[^」]+」|\([^()]*\)"
+    r"|(?P<end>(?:[.!?]+[\"')\]]*|;)(?=\s)|[。！？；]+)"  # noqa: RUF001 - sentences of Chinese and Japanese
+)
+LONGEST_SHORT = 8
 
 
 def _sentences(text: str) -> Iterator[str]:
     """Ends of sentences, but those in code, quotes and brackets, and full stops after what is shortened."""
-    guarded = [match.span() for match in _GUARDED.finditer(text)]
     start = 0
-    for match in _END.finditer(text):
-        inside = any(begin < match.start() < end - 1 for begin, end in guarded)
-        if inside or _goes_on(text[start : match.end()], text[match.end() :].lstrip()):
+    for match in _GUARDED_OR_END.finditer(text):
+        if not match["end"] or _goes_on(text, match.end()):
             continue
         yield from _joined([text[start : match.end()]])
         start = match.end()
     yield from _joined([text[start:]])
 
 
-def _goes_on(before: str, after: str) -> bool:
-    if before.endswith("."):
-        return bool(_SHORT.search(before)) or after[:1].islower()
-    return False
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a full stop ends no sentence: it is part of what is shortened, or small letters follow."""
+    if text[end - 1] != ".":
+        return False
+    return (
+        bool(_SHORT.search(text[max(0, end - LONGEST_SHORT) : end])) or text[end : end + 2].strip().islower()
+    )
 
 
 # ----------------------------------------------------------------------------------------------- literals
@@ -120,13 +128,20 @@ _LITERAL = re.compile(
     r"``(?P<double>.+?)``|`(?P<tick>[^`]+)`|\"(?P<quote>[^\"]+)\"|“(?P<curly>[^”]+)”|„(?P<low>[^“”]+)[“”]"
     r"|«(?P<angle>[^»]+)»|「(?P<corner>[^」]+)」|(?<![\w'])'(?P<single>[^'\n]+)'(?![\w'])"
     r"|(?<![\w-])(?P<option>--?[A-Za-z][\w-]*)"
-    rf"|(?<![\w/])(?P<file>[\w./-]*\w\.(?:{FILE_ENDINGS}))(?!\w)"
+    rf"|(?<![\w/.-])(?P<file>[\w./-]*\w\.(?:{FILE_ENDINGS}))(?!\w)"
     r"|\b(?P<error>[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b"
     r"|(?<![\w.#/-])(?P<number>-?\d[\d,_]*(?:\.\d+)?)(?![\w/]|\.\d|-\w)"
 )
-_SIGNATURE = re.compile(
-    r"(?:def |class )?([\w.]+)\((?:\s*\*{0,2}[^\W\d]\w*(?:\s*:\s*[\w.\[\]| ]+)?\s*,?|\s*\.{3}\s*)*\).*"
-)
+_NAME_AND_ARGUMENTS = re.compile(r"(?:def |class )?([\w.]+)\(([^()]*)\)")
+_PLACEHOLDER = re.compile(r"\*{0,2}[^\W\d]\w*(?:\s*:\s*[\w.\[\]|]+)?|\.{3}|[*/]|")
+
+
+def _signature_name(literal: str) -> str:
+    """The name of a signature with placeholders, such as `f(x, *args)`; empty for anything else."""
+    match = _NAME_AND_ARGUMENTS.match(literal)
+    if match and all(_PLACEHOLDER.fullmatch(argument.strip()) for argument in match[2].split(",")):
+        return match[1]
+    return ""
 
 
 def literals_of(text: str) -> tuple[str, ...]:
@@ -134,8 +149,7 @@ def literals_of(text: str) -> tuple[str, ...]:
     found = []
     for match in _LITERAL.finditer(text):
         literal = (match[match.lastgroup or 0] or "").strip(" ")
-        if signature := _SIGNATURE.fullmatch(literal):
-            literal = signature[1]
+        literal = _signature_name(literal) or literal
         if match.lastgroup == "number":
             literal = literal.rstrip(",_").replace(",", "").replace("_", "")
         if literal:
