@@ -122,6 +122,15 @@ def test_a_test_of_anything_else_may_not(criteria: tuple[str, ...]) -> None:
     assert [f.path for f in judged.findings] == [STAYS]
 
 
+def test_a_criterion_that_holds_already_is_said_to_hold_already() -> None:
+    held = replace(KEEPS, kind=CriterionKind.NEW)
+    testing = replace(TESTS, holding_already=("AC-2",))
+    judged = red_green.judge(whole(replace(WHOLE, criteria=(ADDS, held)), testing))
+    assert judged.passed
+    assert "AC-2: new to the analyst, but held already" in judged.detail
+    assert not red_green.judge(whole(replace(WHOLE, criteria=(ADDS, held)))).passed
+
+
 def test_preserved_behaviour_alone_proves_no_change() -> None:
     testing = replace(TESTS, cases=TESTS.cases[1:])
     judged = red_green.judge(whole(testing=testing, red_green=(HELD,)))
@@ -145,9 +154,49 @@ def missing(texts: dict[str, str], requirement: Requirement = WHOLE) -> dict[str
 
 
 def test_literals_are_looked_for_in_the_tests_of_their_statement() -> None:
-    assert missing({"tests/test_new.py": "assert add(2, 3) == 5\nassert add(0, 0) == 0\n"}) == {}
+    text = "def test_new():\n    assert add(2, 3) == 5\n\n\ndef test_stays():\n    assert add(0, 0) == 0\n"
+    assert missing({"tests/test_new.py": text}) == {}
     assert missing({"tests/test_new.py": "assert add(2, 3) == 5\n"}) == {"S2": ("0",)}
     assert missing({"tests/test_other.py": "0", "tests/test_new.py": "add(2, 3) == 5"}) == {}
+
+
+FILE = """import pytest
+
+LIMIT = 10
+
+
+@pytest.mark.parametrize(
+    "a", [20, 30]
+)
+def test_new(a):
+    assert a == 40
+    def test_inner():
+        assert 50
+
+
+class TestMore:
+    def test_stays(
+        self
+    ):
+        assert 60
+
+
+def helper():
+    return 70
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "statement"),
+    [(10, ""), (20, "S2"), (30, "S2"), (40, "S2"), (50, "S2"), (60, "S1"), (70, ""), (80, "both")],
+)
+def test_a_literal_counts_for_the_tests_that_name_it(number: int, statement: str) -> None:
+    requirement = replace(WHOLE, statements=statements_of(f"Take {number}. Also {number}."))
+    testing = replace(
+        TESTS, cases=(TESTS.cases[0], TestCase("tests/test_new.py::TestMore::test_stays", ("AC-2",)))
+    )
+    found = [each.statement for each in unmentioned(requirement, testing, {"tests/test_new.py": FILE})]
+    assert found == {"": [], "both": ["S1", "S2"]}.get(statement, [statement])
 
 
 def test_another_test_file_does_not_name_them() -> None:

@@ -187,7 +187,10 @@ class TestCoverage:
 
 @dataclass(frozen=True, slots=True)
 class CodeTesting:
-    """The tests of a change: the files the author wrote and the cases tied to criteria."""
+    """The tests of a change: the files the author wrote and the cases tied to criteria.
+
+    `holding_already` are criteria that hold without the change, too, as the author says: their tests pass on both.
+    """
 
     cases: tuple[TestCase, ...]
     artifacts: tuple[CodeArtifact, ...]
@@ -195,6 +198,7 @@ class CodeTesting:
     round: int
     summary: str = ""
     not_testable: tuple[NotTestable, ...] = ()
+    holding_already: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

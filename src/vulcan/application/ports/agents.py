@@ -95,6 +95,7 @@ class AuthoredTests:
     cases: tuple[TestCase, ...]
     summary: str = ""
     not_testable: tuple[NotTestable, ...] = ()
+    holding_already: tuple[str, ...] = ()
 
 
 class TestAuthor(Protocol):

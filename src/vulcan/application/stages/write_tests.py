@@ -45,7 +45,13 @@ async def write_tests(services: Services, log: JobLog) -> None:
     commit = tests_commit(repository, log.job, log.id, code, tree)
     artifacts = test_artifacts(repository, code, commit)
     testing = CodeTesting(
-        _cases(log, authored), artifacts, commit, job.round, authored.summary, authored.not_testable
+        _cases(log, authored),
+        artifacts,
+        commit,
+        job.round,
+        authored.summary,
+        authored.not_testable,
+        authored.holding_already,
     )
     secrets = find_secrets(repository.diff(code, commit), Owner.TEST_AUTHOR)
     log.append(TestsGenerated(testing, secrets + _rejected(log, testing)))

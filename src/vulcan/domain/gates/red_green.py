@@ -15,8 +15,8 @@ ADVICE = {
     ),
     RedGrade.PASSES: (
         "passes without the change, so it proves nothing. Make it assert what is different after the change, "
-        "or remove it. If its criterion holds without the change already, say so as not_testable for its statements; only "
-        "criteria marked as preserved have tests that pass without the change."
+        "or remove it. If its criterion holds without the change already (an error that is raised today, too), submit the "
+        "criterion under holding_already; the report says so."
     ),
     RedGrade.BROKEN: (
         "can't be collected or set up without the change, so its red proves nothing. "
@@ -44,6 +44,8 @@ def judge(case: Case) -> GateResult:
     detail = f"{len(proving)} of {len(entries)} new tests prove the change (grades: {grades})"
     if preserving:
         detail += f"; {len(preserving)} show what holds without the change, too"
+        if already := case.testing.holding_already:
+            detail += f" ({', '.join(already)}: new to the analyst, but held already)"
     if unemptied := {e.unemptied for e in entries if e.unemptied}:
         detail += f"; emptied bodies: not applicable to tests run as {', '.join(sorted(unemptied))}"
     if not entries:

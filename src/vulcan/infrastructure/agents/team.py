@@ -96,6 +96,9 @@ class GivenUp(BaseModel):
 
 class SubmittedTests(BaseModel):
     tests: list[WrittenTest] = Field(min_length=1)
+    holding_already: list[str] = Field(
+        default=[], description="Criteria (AC-2) that hold without the change, too: their tests pass on both."
+    )
     not_testable: list[GivenUp] = Field(
         default=[],
         description="Statements that no test can show, or that a criterion gets wrong; they count as not shown.",
@@ -180,6 +183,7 @@ class Team:
             return AuthoredTests((), "The test author ended without submitting tests.")
         return AuthoredTests(
             tuple(TestCase(t.test, tuple(t.criteria)) for t in submitted.tests),
+            holding_already=tuple(submitted.holding_already),
             not_testable=tuple(NotTestable(each.statement, each.why) for each in submitted.not_testable),
         )
 
