@@ -117,3 +117,12 @@ def test_what_the_test_author_can_not_test_is_proven_in_part_with_its_reason(cli
     out = run(cli, project, good_brain(analyst=[WHOLE], test_author=[write, submit]), code=3)
     assert "verdict: proven in part" in out
     assert "not shown: S4 (not testable: a machine with minus is needed)" in out
+
+
+def test_a_bundle_goes_back_to_the_analyst(cli: Cli, project: Path) -> None:
+    bundle = submitted(criterion("add adds, whatever", 1, 2, 4), context=["S3"])
+    brain = good_brain(analyst=[bundle, WHOLE], test_author=WRITE)
+    assert "3 of 3 demands shown" in run(cli, project, brain)
+    told = said(brain.of("analyst")[1]).partition("These criteria bundle")[2]
+    assert "S1, S2, S4: add adds, whatever" in told
+    assert "tied to nothing" not in told

@@ -39,6 +39,11 @@ DOUBTFUL = (
     "These are called context, but have words of demand. Cover each with a criterion, or leave it under context if it "
     "truly demands nothing; the report then says so:"
 )
+MOST_STATEMENTS = 2
+BUNDLED = (
+    "These criteria bundle many statements, so that a test of one of them would count for all. Split them, a criterion for "
+    "each behaviour, limit and error:"
+)
 AGAIN = "Submit all of the requirements again."
 
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
@@ -218,11 +223,15 @@ class Tied:
     def check(self, submitted: SubmittedRequirements) -> SubmittedRequirements:
         """The same; raises `ModelRetry` where statements are tied to nothing, the first time."""
         requirement = self.requirement(submitted)
-        if self._asked or not (requirement.untied or requirement.doubtful):
+        parts = [
+            (UNTIED, _listed(requirement.untied)),
+            (DOUBTFUL, _listed(requirement.doubtful)),
+            (BUNDLED, _bundles(requirement)),
+        ]
+        told = [f"{words}\n{listed}" for words, listed in parts if listed]
+        if self._asked or not told:
             return submitted
         self._asked = True
-        parts = [(UNTIED, requirement.untied), (DOUBTFUL, requirement.doubtful)]
-        told = [f"{words}\n{_listed(statements)}" for words, statements in parts if statements]
         raise ModelRetry("\n\n".join([*told, AGAIN]))
 
     def requirement(self, submitted: SubmittedRequirements) -> Requirement:
@@ -238,6 +247,12 @@ class Tied:
 
 def _listed(statements: Sequence[Statement]) -> str:
     return "\n".join(f"{each.id}: {each.text}" for each in statements)
+
+
+def _bundles(requirement: Requirement) -> str:
+    """Criteria that cover so many statements that a test of a few of them would show all."""
+    many = [c for c in requirement.criteria if len(c.statements) > MOST_STATEMENTS]
+    return "\n".join(f"{', '.join(c.statements)}: {c.text}" for c in many)
 
 
 def _requirement(submitted: SubmittedRequirements) -> Requirement:
