@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fakes.brain import Brain, good_brain, said, tests_of
-from fakes.model_server import Answer, calls, serving
+from fakes.brain import APPROVED, EDIT, Brain, good_brain, said, tests_of
+from fakes.model_server import Answer, calls, serving, text
 
 Cli = Callable[..., str]
 
@@ -18,6 +18,16 @@ INSTRUCTION = (
     "- We found this on a Monday.\n"
     "- `add(-1, -1)` must be -2.\n"
 )
+
+
+def reviewed(**unmet: str) -> Answer:
+    demands = [
+        {"statement": s, "met": s not in unmet, "place": unmet.get(s, "calc.py:2")}
+        for s in ("S1", "S2", "S4")
+    ]
+    return calls(("submit_review", {"demands": demands, "findings": []}))
+
+
 ADDS = "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n"
 STAYS = "\n\ndef test_zero():\n    assert add(7, 0) == 7\n"
 NEGATIVE = "\n\ndef test_negative():\n    assert add(-1, -1) == -2\n"
@@ -36,7 +46,12 @@ def criterion(text: str, *statements: Any, **more: Any) -> dict[str, Any]:
 ADD = criterion("add(2, 3) is 5", "S1")
 ZERO = criterion("add(7, 0) stays 7", 2, kind="preserved")
 MINUS = criterion("add(-1, -1) is -2", "s4")
+CALC = "def add(a, b):\n    return b + a\n"
 WHOLE = submitted(ADD, ZERO, MINUS, context=["S3"])
+
+
+def brain_of(**scripts: Any) -> Brain:
+    return good_brain(**({"reviewer": [reviewed()]} | scripts))
 
 
 def run(cli: Cli, project: Path, brain: Brain, *more: str, code: int = 0) -> str:
@@ -51,7 +66,7 @@ def demands(cli: Cli) -> dict[str, str]:
 
 
 def test_all_demands_of_an_instruction_are_counted(cli: Cli, project: Path) -> None:
-    brain = good_brain(analyst=[WHOLE], test_author=WRITE)
+    brain = brain_of(analyst=[WHOLE], test_author=WRITE)
     out = run(cli, project, brain)
     assert "verdict: PROVEN" in out
     assert "3 of 3 demands shown" in out
@@ -66,7 +81,7 @@ def test_all_demands_of_an_instruction_are_counted(cli: Cli, project: Path) -> N
 
 
 def test_what_is_tied_to_nothing_goes_back_to_the_analyst(cli: Cli, project: Path) -> None:
-    brain = good_brain(analyst=[submitted("add adds, also 0 and -1"), WHOLE], test_author=WRITE)
+    brain = brain_of(analyst=[submitted("add adds, also 0 and -1"), WHOLE], test_author=WRITE)
     assert "verdict: PROVEN" in run(cli, project, brain)
     first, second = brain.of("analyst")
     assert "tied to nothing" not in said(first)
@@ -75,7 +90,7 @@ def test_what_is_tied_to_nothing_goes_back_to_the_analyst(cli: Cli, project: Pat
 
 def test_a_demand_that_nobody_covers_is_proven_in_part_only(cli: Cli, project: Path) -> None:
     hurried = submitted(ADD, ZERO, context=["S3"])
-    brain = good_brain(
+    brain = brain_of(
         analyst=[hurried], test_author=tests_of(ADDS + STAYS, test_add=["AC-1"], test_zero=["AC-2"])
     )
     out = run(cli, project, brain, code=3)
@@ -88,7 +103,7 @@ def test_a_demand_that_nobody_covers_is_proven_in_part_only(cli: Cli, project: P
 
 def test_a_demand_that_is_called_context_is_asked_for_once_and_shown(cli: Cli, project: Path) -> None:
     hurried = submitted(ADD, ZERO, context=["S3", "S4"])
-    brain = good_brain(
+    brain = brain_of(
         analyst=[hurried], test_author=tests_of(ADDS + STAYS, test_add=["AC-1"], test_zero=["AC-2"])
     )
     out = run(cli, project, brain)
@@ -98,7 +113,7 @@ def test_a_demand_that_is_called_context_is_asked_for_once_and_shown(cli: Cli, p
 
 def test_a_literal_that_no_test_names_goes_back_to_the_test_author(cli: Cli, project: Path) -> None:
     vague = "\n\n# add(-1, -1)\ndef test_negative():\n    assert add(-4, -4) == -8  # add(-1, -1)\n"
-    brain = good_brain(
+    brain = brain_of(
         analyst=[WHOLE],
         test_author=[*tests_of(ADDS + STAYS + vague, **TIED), *tests_of(ADDS + STAYS + NEGATIVE, **TIED)],
     )
@@ -114,15 +129,30 @@ def test_what_the_test_author_can_not_test_is_proven_in_part_with_its_reason(cli
     tests = [{"test": f"tests/test_add.py::{name}", "criteria": tied} for name, tied in TIED.items()]
     given_up = [{"statement": "S4", "why": "a machine with minus is needed"}]
     submit = calls(("submit_tests", {"tests": tests, "not_testable": given_up}))
-    out = run(cli, project, good_brain(analyst=[WHOLE], test_author=[write, submit]), code=3)
+    out = run(cli, project, brain_of(analyst=[WHOLE], test_author=[write, submit]), code=3)
     assert "verdict: proven in part" in out
     assert "not shown: S4 (not testable: a machine with minus is needed)" in out
 
 
 def test_a_bundle_goes_back_to_the_analyst(cli: Cli, project: Path) -> None:
     bundle = submitted(criterion("add adds, whatever", 1, 2, 4), context=["S3"])
-    brain = good_brain(analyst=[bundle, WHOLE], test_author=WRITE)
+    brain = brain_of(analyst=[bundle, WHOLE], test_author=WRITE)
     assert "3 of 3 demands shown" in run(cli, project, brain)
     told = said(brain.of("analyst")[1]).partition("These criteria bundle")[2]
     assert "S1, S2, S4: add adds, whatever" in told
     assert "tied to nothing" not in told
+
+
+def test_a_review_that_looks_at_no_demand_is_asked_for_again(cli: Cli, project: Path) -> None:
+    brain = brain_of(analyst=[WHOLE], test_author=WRITE, reviewer=[APPROVED, reviewed()])
+    assert "verdict: PROVEN" in run(cli, project, brain)
+    told = said(brain.of("reviewer")[1])
+    assert "S4: `add(-1, -1)` must be -2." in told.partition("Submit the review again")[2]
+
+
+def test_a_demand_that_the_reviewer_finds_unmet_goes_to_the_coder(cli: Cli, project: Path) -> None:
+    review = [reviewed(S4="minus is forgotten"), reviewed()]
+    coder = [EDIT, text("Done."), calls(("write", {"path": "calc.py", "content": CALC})), text("Mended.")]
+    brain = brain_of(analyst=[WHOLE], test_author=WRITE, reviewer=review, coder=coder)
+    assert "verdict: PROVEN" in run(cli, project, brain)
+    assert "[review] S4 of the instruction is not met: minus is forgotten" in said(brain.of("coder")[2])

@@ -44,6 +44,10 @@ BUNDLED = (
     "These criteria bundle many statements, so that a test of one of them would count for all. Split them, a criterion for "
     "each behaviour, limit and error:"
 )
+UNREVIEWED = (
+    "Submit the review again with an entry under demands for each of these, too: whether the change meets it, where, and an "
+    "input that you tried by hand:"
+)
 AGAIN = "Submit all of the requirements again."
 
 TURNS = {"analyst": 16, "coder": 250, "test author": 80, "reviewer": 12}
@@ -116,7 +120,17 @@ class Objection(BaseModel):
     blocking: bool = True
 
 
+class ReviewedDemand(BaseModel):
+    statement: StatementId
+    met: bool
+    place: str = Field(description="Where the diff meets it, such as path:line; or what is missing.")
+    tried: str = Field(default="", description="An input tried by hand, and what the code gives for it.")
+
+
 class SubmittedReview(BaseModel):
+    demands: list[ReviewedDemand] = Field(
+        default=[], description="One entry for each statement that a criterion names after `from`."
+    )
     findings: list[Objection] = []
 
 
@@ -199,10 +213,20 @@ class Team:
         run = self._run("reviewer", briefing, workspace, journal)
         output = ToolOutput(SubmittedReview, name="submit_review")
         try:
-            review = await run.go(run.tools.reading(), output)
+            review = await run.go(run.tools.reading(), output, EachDemand(briefing.requirement).check)
         except (TurnLimit, LoopingError):
             return ()
-        return tuple(
+        unmet = tuple(
+            Finding(
+                "review",
+                Owner.CODER,
+                f"{each.statement} of the instruction is not met: {each.place}"
+                + (f" Tried: {each.tried}" if each.tried else ""),
+            )
+            for each in review.demands
+            if not each.met
+        )
+        return unmet + tuple(
             Finding(
                 "review",
                 Owner.CODER,
@@ -212,6 +236,24 @@ class Team:
             )
             for objection in review.findings
         )
+
+
+class EachDemand:
+    """Sees to it that the reviewer looks at every demand of an instruction that has several; asks once."""
+
+    def __init__(self, requirement: Requirement | None) -> None:
+        demands = requirement.demands if requirement else ()
+        self._demands = demands if len(demands) > 1 else ()
+        self._asked = False
+
+    def check(self, review: SubmittedReview) -> SubmittedReview:
+        """The same; raises `ModelRetry` where demands are not answered, the first time."""
+        answered = {each.statement for each in review.demands}
+        missing = [each for each in self._demands if each.id not in answered]
+        if self._asked or not missing:
+            return review
+        self._asked = True
+        raise ModelRetry(f"{UNREVIEWED}\n{_listed(missing)}")
 
 
 class Tied:
