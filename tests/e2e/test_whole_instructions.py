@@ -156,3 +156,14 @@ def test_a_demand_that_the_reviewer_finds_unmet_goes_to_the_coder(cli: Cli, proj
     brain = brain_of(analyst=[WHOLE], test_author=WRITE, reviewer=review, coder=coder)
     assert "verdict: PROVEN" in run(cli, project, brain)
     assert "[review] S4 of the instruction is not met: minus is forgotten" in said(brain.of("coder")[2])
+
+
+def test_the_same_tests_with_another_word_on_them_are_judged_anew(cli: Cli, project: Path) -> None:
+    """A criterion that the analyst took for new holds already, as the red-green gate tells the author."""
+    new = submitted(ADD, criterion("add(7, 0) is 7", 2), MINUS, context=["S3"])
+    tests = [{"test": f"tests/test_add.py::{name}", "criteria": tied} for name, tied in TIED.items()]
+    again = calls(("submit_tests", {"tests": tests, "holding_already": ["AC-2"]}))
+    out = run(cli, project, brain_of(analyst=[new], test_author=[*WRITE, again]))
+    assert "verdict: not proven" in out
+    assert "verdict: PROVEN" in out
+    assert "AC-2: new to the analyst, but held already" in out

@@ -7,10 +7,17 @@ from dataclasses import replace
 import pytest
 
 from fakes.cases import GOOD, NEW, OLD, PROOF, case, result, run
+from vulcan.application.jobs.amendments import Amendment, Word, amend
 from vulcan.domain.evidence import Owner
 from vulcan.domain.gates import Case, demands, judge, red_green
 from vulcan.domain.gates.grading import unmentioned
-from vulcan.domain.requirements import AcceptanceCriterion, CriterionKind, Requirement, without_criteria
+from vulcan.domain.requirements import (
+    AcceptanceCriterion,
+    CriterionKind,
+    Requirement,
+    with_new_words,
+    without_criteria,
+)
 from vulcan.domain.statements import statements_of
 from vulcan.domain.testing import (
     CodeTesting,
@@ -230,3 +237,26 @@ def test_a_statement_whose_criteria_a_person_drops_demands_nothing_any_more() ->
 def test_one_that_another_criterion_covers_stays_a_demand() -> None:
     twice = replace(WHOLE, criteria=(ADDS, replace(KEEPS, statements=("S1", "S2"))))
     assert without_criteria(twice, [ADDS]).context == ()
+
+
+# ------------------------------------------------------------------------------ what a person words anew
+
+
+@pytest.mark.parametrize(
+    ("text", "literals"),
+    [
+        ("add(2, 3) is 6", ("add(2, 3)",)),
+        ("plus(2, 3) is 5", ("5",)),
+        ("add(2, 3) gives 5", ("add(2, 3)", "5")),
+    ],
+)
+def test_a_literal_that_a_person_replaced_need_not_be_named(text: str, literals: tuple[str, ...]) -> None:
+    amended = amend(WHOLE, Amendment(Word.EDIT, (1,), text)).requirement
+    assert [s.literals for s in amended.statements] == [literals, ("0",)]
+
+
+def test_a_literal_that_no_criterion_named_before_stays_a_demand() -> None:
+    vague = replace(WHOLE, criteria=(replace(ADDS, text="it adds"), KEEPS))
+    assert with_new_words(
+        replace(WHOLE, criteria=(replace(ADDS, text="it sums"), KEEPS)), vague
+    ).statements == (WHOLE.statements)

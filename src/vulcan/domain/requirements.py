@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import count
 
-from vulcan.domain.statements import Statement
+from vulcan.domain.statements import Statement, is_mentioned
 
 
 class Risk(StrEnum):
@@ -103,6 +103,22 @@ def without_criteria(requirement: Requirement, dropped: Sequence[AcceptanceCrite
     kept = replace(requirement, criteria=tuple(c for c in requirement.criteria if c not in dropped))
     orphaned = tuple(each.id for each in kept.untied if each not in requirement.untied)
     return replace(kept, context=requirement.context + orphaned)
+
+
+def with_new_words(revised: Requirement, earlier: Requirement) -> Requirement:
+    """A requirement after the person spoke: literals that criteria no longer name are replaced, and no test must name them.
+
+    Where a criterion said `total` and the revised ones of its statement don't, the person wants it otherwise.
+    """
+    statements = tuple(_with_new_words(each, revised, earlier) for each in revised.statements)
+    return replace(revised, statements=statements)
+
+
+def _with_new_words(statement: Statement, revised: Requirement, earlier: Requirement) -> Statement:
+    before = "\n".join(c.text for c in earlier.of_statement(statement.id))
+    after = "\n".join(c.text for c in revised.of_statement(statement.id))
+    dropped = [x for x in statement.literals if is_mentioned(x, before) and not is_mentioned(x, after)]
+    return replace(statement, literals=tuple(x for x in statement.literals if x not in dropped))
 
 
 def renumbered(revised: Requirement, earlier: Requirement) -> Requirement:

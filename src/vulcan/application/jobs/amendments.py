@@ -15,6 +15,7 @@ from vulcan.domain.requirements import (
     Assumption,
     CriterionKind,
     Requirement,
+    with_new_words,
     without_criteria,
 )
 
@@ -212,11 +213,12 @@ def amend(requirement: Requirement, word: Amendment) -> Amended:
 
 
 def _with_text(requirement: Requirement, item: Item, text: str) -> Requirement:
-    return replace(
+    edited = replace(
         requirement,
         criteria=tuple(replace(c, text=text) if c is item else c for c in requirement.criteria),
         assumptions=tuple(replace(a, text=text) if a is item else a for a in requirement.assumptions),
     )
+    return with_new_words(edited, requirement)
 
 
 def _veto(requirement: Requirement, chosen: list[Item], reason: str) -> Amended:

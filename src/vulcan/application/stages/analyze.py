@@ -11,7 +11,7 @@ from vulcan.application.overview import overview
 from vulcan.application.services import Services
 from vulcan.application.testpaths import is_test_path
 from vulcan.domain.events import ClarificationRequested, ConfirmationRequested, Event, RequirementsAnalyzed
-from vulcan.domain.requirements import Assumption, Requirement, renumbered
+from vulcan.domain.requirements import Assumption, Requirement, renumbered, with_new_words
 from vulcan.domain.statements import statements_of
 
 
@@ -30,6 +30,8 @@ async def analyze(services: Services, log: JobLog) -> None:
     start = job.newest_commit if job.generation else request.base_commit
     async with services.checkouts.reading(start) as files:
         requirement = _of_tests(await services.analyst.analyze(briefing, files, calls))
+    if job.requirement is not None and job.steering:
+        requirement = with_new_words(requirement, job.requirement)
     if job.requirement is not None and job.testing is not None:  # tests are tied to numbers already
         requirement = renumbered(requirement, job.requirement)
     if requirement.questions and not request.ask:

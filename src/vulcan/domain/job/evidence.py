@@ -138,4 +138,9 @@ def _same_tests(job: Job, event: TestsGenerated) -> bool:
     before, now = job.testing, event.testing
     if before is None or not of_test_author(job.findings):
         return False
-    return (before.commit, before.cases) == (now.commit, now.cases)
+    declared = (now.cases, now.not_testable, now.holding_already)
+    return before.commit == now.commit and declared == (
+        before.cases,
+        before.not_testable,
+        before.holding_already,
+    )
