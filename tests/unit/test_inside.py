@@ -15,6 +15,7 @@ import pytest
 from vulcan.application.ports import CommandResult, TestRequest, TestRunResult
 from vulcan.domain.testing import Outcome
 from vulcan.infrastructure.testing import inside
+from vulcan.infrastructure.testing.canary import without_canary
 from vulcan.infrastructure.testing.pytest_runner import read_report
 from vulcan.infrastructure.testing.results import LONGEST_RECORD, MOST_RECORDS, parse_report
 from vulcan.infrastructure.testing.single_use import MAX_REPORT
@@ -439,3 +440,56 @@ def test_the_programs_need_nothing_but_the_standard_library_and_pytest() -> None
             "vulcan_common",
             "django.test.utils",
         }
+
+
+# ---------------------------------------------------------------------------------------------- the canary
+
+ONE = "def test_a():\n    assert True\n"
+ODD: dict[str, dict[str, str]] = {
+    "plain": {"test_m.py": ONE},
+    "in a package": {"__init__.py": "", "test_m.py": ONE},
+    "in a class": {"test_m.py": "class TestX:\n    def test_a(self):\n        assert True\n"},
+    "of unittest": {
+        "test_m.py": "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass\n"
+    },
+    "names of its own": {
+        "pytest.ini": "[pytest]\npython_functions = check_*\n",
+        "test_m.py": "def check_a():\n    assert True\n",
+    },
+    "strict": {
+        "pytest.ini": "[pytest]\naddopts = --strict-markers -W error\nxfail_strict = true\n",
+        "test_m.py": ONE,
+    },
+    "imported by importlib": {
+        "pytest.ini": "[pytest]\naddopts = --import-mode=importlib\n",
+        "test_m.py": ONE,
+    },
+    "filters of a conftest": {
+        "conftest.py": "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if i.name == 'test_a']\n",
+        "test_m.py": ONE,
+    },
+    "fixtures for all": {
+        "conftest.py": "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef needs_a_name(request):\n"
+        "    assert request.node.name == 'test_a'\n",
+        "test_m.py": ONE,
+    },
+    "text that is a test": {
+        "pytest.ini": "[pytest]\naddopts = --doctest-glob=*.txt\n",
+        "test_m.txt": ">>> 1 + 1\n2\n",
+    },
+    "doctests of a module": {
+        "pytest.ini": "[pytest]\naddopts = --doctest-modules\n",
+        "m.py": 'def f():\n    """\n    >>> f()\n    1\n    """\n    return 1\n',
+    },
+}
+
+
+@pytest.mark.parametrize("how", ODD)
+def test_a_test_that_must_fail_fails_beside_any_test(tmp_path: Path, how: str) -> None:
+    root = tmp_path / "suite"
+    root.mkdir()
+    for name, content in ODD[how].items():
+        (root / name).write_text(content)
+    path = next(name for name in ODD[how] if name.endswith((".txt", "m.py")))
+    ran = without_canary(run(root, path, canary="test_0123456789abcdef"), "test_0123456789abcdef").run
+    assert ([r.outcome for r in ran.results], ran.exit_code, ran.note) == ([Outcome.PASSED], 0, "")

@@ -1,9 +1,5 @@
 """A pytest plugin that reports each test as one JSON line, so that a killed run still tells what it knows."""
 
-import os
-import pathlib
-import tempfile
-
 import pytest
 from vulcan_common import (
     CANARY,
@@ -40,26 +36,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 def canary_beside(item):
-    """A test that can only fail, in a file beside a wanted test, under the same hooks and fixtures."""
-    module = item.getparent(pytest.Module)
-    if module is None:
-        return []
-    beside = os.path.dirname(str(item.fspath if not hasattr(item, "path") else item.path))
-    for folder in (beside, tempfile.mkdtemp()):
-        path = os.path.join(folder, CANARY + ".py")
-        try:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write("def %s():\n    raise AssertionError('as it must')\n" % CANARY)
-        except OSError:
-            continue
-        return list(_module(module, path).collect())
-    return []
+    """A test that can only fail, beside a wanted test and under the same hooks and fixtures."""
+    parent = item.getparent(pytest.Module) or item.parent
+    return [pytest.Function.from_parent(parent, name=CANARY, callobj=must_fail)]
 
 
-def _module(beside, path):
-    if hasattr(beside, "path"):
-        return pytest.Module.from_parent(beside.parent, path=pathlib.Path(path))
-    return pytest.Module.from_parent(beside.parent, fspath=type(beside.fspath)(path))  # pytest 6
+def must_fail():
+    raise AssertionError("as it must")
 
 
 def pytest_collectreport(report):
