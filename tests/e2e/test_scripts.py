@@ -110,9 +110,8 @@ def test_readme_lines_work_as_they_are_written(
     venv: Path, cli: Cli, project: Path, recording: Callable[[Sequence[str]], str]
 ) -> None:
     assert len(LINES) == 2
-    model = recording(
-        [line.replace("== 5", "== 5, '--json'") for line in GOOD_JOB]
-    )  # the README's line names it
+    names_the_option = [line.replace("== 5", "== 5, '--json'") for line in GOOD_JOB]
+    model = recording(names_the_option)
     for line in LINES:
         written = line.replace("~/code/app", str(project))
         words = shlex.split(re.sub(r"anthropic:\S+", model, written))

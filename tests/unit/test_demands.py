@@ -10,7 +10,7 @@ from fakes.cases import GOOD, NEW, OLD, PROOF, case, result, run
 from vulcan.application.jobs.amendments import Amendment, Word, amend
 from vulcan.domain.evidence import Owner
 from vulcan.domain.gates import Case, demands, judge, red_green
-from vulcan.domain.gates.grading import unmentioned
+from vulcan.domain.gates.literals import unmentioned
 from vulcan.domain.requirements import (
     AcceptanceCriterion,
     CriterionKind,

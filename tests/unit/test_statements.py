@@ -141,7 +141,9 @@ def test_no_word_of_prose_is_dropped(instruction: str) -> None:
 )
 @pytest.mark.timeout(60)
 def test_no_text_takes_forever(part: str) -> None:
-    statements_of(part * (20_000 // len(part)))
+    statements = statements_of(part * (20_000 // len(part)))
+    assert [s.id for s in statements] == [f"S{n}" for n in range(1, len(statements) + 1)]
+    assert literals_of(f"«f({'a' * 500}!»") == (f"f({'a' * 500}!",), "no signature, and not tried for ever"
     literals_of(f"`f({part * 500}!`")
 
 

@@ -56,7 +56,7 @@ def pull_request_body(job_id: str, job: Job) -> str:
 def _headline(job: Job) -> str:
     if job.proven:
         return "**Proven.** Every gate below was computed by re-running the tests in clean checkouts."
-    if job.verdict is not None and job.verdict.in_words == "proven in part":
+    if job.verdict is not None and job.verdict.in_part:
         hidden = [d for d in job.verdict.demands if not d.shown]
         return (
             f"**Proven in part.** Every gate but one passed: {len(hidden)} of {len(job.verdict.demands)} demands of the "

@@ -131,12 +131,17 @@ class Verdict:
     demands: tuple[DemandProof, ...] = ()
 
     @property
+    def in_part(self) -> bool:
+        """Whether all that stands against the change is that some demands, not all, are not shown."""
+        failed = [gate.gate for gate in self.gates if not gate.passed]
+        return failed == [DEMANDS] and any(demand.shown for demand in self.demands)
+
+    @property
     def in_words(self) -> str:
         """Proven, in part (all that is shown holds), not proven, or shown as far as anything could be seen."""
         if self.proven:
             return "proven"
-        failed = [gate.gate for gate in self.gates if not gate.passed]
-        if failed == [DEMANDS] and any(demand.shown for demand in self.demands):
+        if self.in_part:
             return "proven in part"
         speaking = all(gate.answer is not Answer.BROKEN for gate in self.gates)
         return "shown, not proven" if speaking and self.gates else "not proven"

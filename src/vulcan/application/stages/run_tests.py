@@ -24,9 +24,9 @@ from vulcan.domain.gates.grading import (
     is_aloof,
     is_broken,
     sharpened,
-    unmentioned,
     with_undeclared,
 )
+from vulcan.domain.gates.literals import unmentioned
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import Job
 from vulcan.domain.testing import (
@@ -38,9 +38,6 @@ from vulcan.domain.testing import (
     without_parameters,
 )
 
-_CODE = re.compile(r"\.(?:py|go|rs|java|rb|[cm]?jsx?|[cm]?tsx?)$")
-_COMMENT = re.compile(r"(?:^\s*|\s)(?:#|//)(?![^'\"]*['\"]).*$")
-LONGEST_LINE = 1_000
 _SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
 
 
@@ -96,15 +93,11 @@ async def run_tests(services: Services, log: JobLog) -> None:
 
 
 def _texts(services: Services, trees: Trees) -> dict[str, str]:
-    """What the change adds to test files, by path, without comments; what is changed elsewhere is there by its path alone."""
+    """What the change adds to test files, by path; what is changed elsewhere is there by its path alone."""
     texts = dict.fromkeys(trees.touched, "")
     for path, _, text in additions(services.repository.diff(trees.base, trees.head, trees.test_paths)):
-        texts[path] = f"{texts.get(path, '')}{_without_comment(path, text)}\n"
+        texts[path] = f"{texts.get(path, '')}{text}\n"
     return texts
-
-
-def _without_comment(path: str, line: str) -> str:
-    return _COMMENT.sub("", line) if _CODE.search(path) and len(line) < LONGEST_LINE else line
 
 
 async def _compared_and_red(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vulcan.domain.environment import ReportForm
 from vulcan.domain.requirements import Requirement
-from vulcan.domain.statements import is_mentioned
 from vulcan.domain.testing import (
     ABSENT_NAME,
     CodeTesting,
@@ -19,7 +17,6 @@ from vulcan.domain.testing import (
     TestCoverage,
     TestResult,
     TestRun,
-    Unmentioned,
     is_same_test,
     without_parameters,
 )
@@ -83,59 +80,6 @@ def with_undeclared(testing: CodeTesting, new_tests: Sequence[str]) -> CodeTesti
     declared = {case.id for case in testing.cases}
     extra = tuple(TestCase(test, ()) for test in new_tests if test not in declared)
     return replace(testing, cases=testing.cases + extra)
-
-
-def unmentioned(
-    requirement: Requirement, testing: CodeTesting, texts: Mapping[str, str]
-) -> tuple[Unmentioned, ...]:
-    """Literals of demands that no test tied to them names.
-
-    `texts` holds what the change adds to test files, and names what else it touches: a file's name is shown by a change
-    of that file. Test data and helpers count for every demand, a test only for those that it is tied to.
-    """
-    of_tests = {case.id.split("::", 1)[0] for case in testing.cases}
-    found = []
-    for statement in requirement.demands:
-        tied = {criterion.id for criterion in requirement.of_statement(statement.id)}
-        files = {c.id.split("::", 1)[0] for c in testing.cases if tied & set(c.criteria)}
-        if not files:
-            continue
-        names = {c.id.rpartition("::")[2] for c in testing.cases if tied & set(c.criteria)}
-        text = "\n".join(
-            f"{path}\n{_said_for(names, text) if path in files else text}"
-            for path, text in texts.items()
-            if path in files or path not in of_tests
-        )
-        if missing := tuple(each for each in statement.literals if not is_mentioned(each, text)):
-            found.append(Unmentioned(statement.id, missing))
-    return tuple(found)
-
-
-_FUNCTION = re.compile(r"(\s*)(?:async\s+)?def\s+(\w+)")
-
-
-def _said_for(names: Collection[str], text: str) -> str:
-    """The lines of a test file that are for tests of these names: their own, and those of no other test of Python."""
-    kept: list[str] = []
-    decorators: list[str] = []
-    inside: tuple[int, bool] | None = None
-    for line in text.splitlines():
-        indent = len(line) - len(line.lstrip())
-        match = _FUNCTION.match(line)
-        if match and not (inside and indent > inside[0]):
-            wanted = match[2] in names or not match[2].startswith("test")
-            inside = (indent, wanted)
-            kept += [*decorators, line] if wanted else []
-            decorators = []
-        elif inside and (not line.strip() or indent > inside[0] or line.lstrip()[0] in ")]}"):
-            kept += [line] if inside[1] else []
-        elif decorators or line.lstrip().startswith("@"):
-            decorators.append(line)
-            inside = None
-        else:
-            kept.append(line)
-            inside = None
-    return "\n".join([*kept, *decorators])
 
 
 def changed_by_requirement(requirement: Requirement, base: TestRun, existing: TestRun) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def said(text: str) -> str:
 def _marks(requirement: Requirement, criterion: AcceptanceCriterion) -> str:
     """What else an agent must know of a criterion: that it holds already, and where it comes from."""
     preserved = " (preserved)" if criterion.kind is CriterionKind.PRESERVED else ""
-    if len(requirement.statements) < 2:  # noqa: PLR2004 - of a single statement all criteria are
+    if len(requirement.statements) <= 1:  # all criteria are of a single one
         return preserved
     sources = [s for s in requirement.statements if s.id in criterion.statements]
     named = [

@@ -6,8 +6,9 @@ import secrets
 from dataclasses import replace
 
 from vulcan.application.ports import TestRequest, TestRunResult
-from vulcan.domain.testing import Outcome, TestResult, TestRun
+from vulcan.domain.testing import Outcome, TestRun
 
+BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 FORGED = (
     "a test that can only fail, which Vulcan put beside them, {how}: the code, the tests or a plug-in make results say what "
     "is not so. Remove whatever changes how tests run or are reported"
@@ -21,23 +22,19 @@ def new_canary(request: TestRequest) -> str:
 
 def without_canary(result: TestRunResult, canary: str) -> TestRunResult:
     """The run without its canary, as pytest would have ended then; unusable where the canary did not fail."""
-    if not canary or result.run.note:
-        return replace(result, run=_stripped(result.run, canary)) if canary else result
-    outcomes = {r.outcome for r in result.run.results if _is(r, canary)}
-    if not outcomes and Outcome.PASSED not in result.run.counts:
+    if not canary:
         return result
-    if outcomes and outcomes <= {Outcome.FAILED, Outcome.ERROR}:
-        return replace(result, run=_stripped(result.run, canary))
+    run = result.run
+    outcomes = {r.outcome for r in run.results if canary in r.id}
+    failed = outcomes <= BAD if outcomes else Outcome.PASSED not in run.counts
+    if failed or run.note:
+        return replace(result, run=_stripped(run, canary))
     how = f"is reported as {', '.join(sorted(outcomes))}" if outcomes else "is missing in the report"
-    return TestRunResult(TestRun((), result.run.exit_code, result.run.duration, FORGED.format(how=how)))
-
-
-def _is(result: TestResult, canary: str) -> bool:
-    return canary in result.id
+    return TestRunResult(TestRun((), run.exit_code, run.duration, FORGED.format(how=how)))
 
 
 def _stripped(run: TestRun, canary: str) -> TestRun:
-    results = tuple(r for r in run.results if not _is(r, canary))
-    bad = any(r.outcome in (Outcome.FAILED, Outcome.ERROR) for r in results)
+    results = tuple(r for r in run.results if canary not in r.id)
+    bad = any(r.outcome in BAD for r in results)
     code = 0 if run.exit_code == 1 and results and not bad else run.exit_code
     return replace(run, results=results, exit_code=code)
