@@ -107,6 +107,14 @@ def test_a_demand_that_is_called_context_is_named() -> None:
     assert judged.detail == "1 of 1 demands shown; taken as no demand: S2 (It must still take 0.)"
 
 
+def test_an_instruction_all_of_which_is_called_context_is_not_proven() -> None:
+    free = replace(WHOLE, criteria=(replace(ADDS, statements=()),), context=("S1", "S2"))
+    verdict = judge(whole(free, replace(TESTS, cases=TESTS.cases[:1]), red_green=(PROOF,)))
+    assert verdict.in_words == "not proven"
+    (finding,) = verdict.findings
+    assert (finding.owner, finding.text) == (Owner.PERSON, demands.NO_DEMAND)
+
+
 def test_nothing_shown_is_not_proven_in_part() -> None:
     nothing = replace(WHOLE, criteria=(replace(ADDS, statements=()),))
     verdict = judge(whole(nothing, replace(TESTS, cases=TESTS.cases[:1]), red_green=(PROOF,)))
@@ -230,13 +238,14 @@ def test_a_statement_without_tests_is_told_elsewhere() -> None:
 def test_a_statement_whose_criteria_a_person_drops_demands_nothing_any_more() -> None:
     kept = without_criteria(WHOLE, [KEEPS])
     assert kept.criteria == (ADDS,)
-    assert kept.context == ("S2",)
+    assert kept.dropped == ("S2",)
+    assert kept.demands == WHOLE.statements[:1]
     assert kept.untied == ()
 
 
 def test_one_that_another_criterion_covers_stays_a_demand() -> None:
     twice = replace(WHOLE, criteria=(ADDS, replace(KEEPS, statements=("S1", "S2"))))
-    assert without_criteria(twice, [ADDS]).context == ()
+    assert without_criteria(twice, [ADDS]).dropped == ()
 
 
 # ------------------------------------------------------------------------------ what a person words anew

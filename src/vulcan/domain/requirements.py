@@ -64,7 +64,8 @@ class Requirement:
         changed_tests: node ids or files of existing tests whose expectations the instruction itself changes.
         questions: what neither the repository nor the instruction answers; empty means work can start.
         statements: of the instruction, as code took it apart.
-        context: ids of statements that demand nothing, or that a person dropped.
+        context: ids of statements that demand nothing.
+        dropped: ids of statements that demand nothing any more, since a person dropped their criteria.
     """
 
     summary: str
@@ -76,11 +77,12 @@ class Requirement:
     risk: Risk = Risk.LOW
     statements: tuple[Statement, ...] = ()
     context: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def demands(self) -> tuple[Statement, ...]:
         """The statements that a test must show."""
-        return tuple(each for each in self.statements if each.id not in self.context)
+        return tuple(each for each in self.statements if each.id not in (*self.context, *self.dropped))
 
     @property
     def untied(self) -> tuple[Statement, ...]:
@@ -102,7 +104,7 @@ def without_criteria(requirement: Requirement, dropped: Sequence[AcceptanceCrite
     """The requirement after a person dropped criteria: statements that only they covered demand nothing any more."""
     kept = replace(requirement, criteria=tuple(c for c in requirement.criteria if c not in dropped))
     orphaned = tuple(each.id for each in kept.untied if each not in requirement.untied)
-    return replace(kept, context=requirement.context + orphaned)
+    return replace(kept, dropped=requirement.dropped + orphaned)
 
 
 def with_new_words(revised: Requirement, earlier: Requirement) -> Requirement:

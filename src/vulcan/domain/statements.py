@@ -132,6 +132,7 @@ _LITERAL = re.compile(
     r"|\b(?P<error>[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b"
     r"|(?<![\w.#/-])(?P<number>-?\d[\d,_]*(?:\.\d+)?)(?![\w/]|\.\d|-\w)"
 )
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _NAME_AND_ARGUMENTS = re.compile(r"(?:def |class )?([\w.]+)\(([^()]*)\)")
 _PLACEHOLDER = re.compile(r"\*{0,2}[^\W\d]\w*(?:\s*:\s*[\w.\[\]|]+)?|\.{3}|[*/]|")
 
@@ -144,6 +145,12 @@ def _signature_name(literal: str) -> str:
     return ""
 
 
+def _number(literal: str) -> str:
+    """A number without what groups its thousands; `3,5` may be a decimal, a pair or a text, and stays as it stands."""
+    literal = literal.rstrip(",_").replace("_", "")
+    return literal.replace(",", "") if _THOUSANDS.fullmatch(literal) else literal
+
+
 def literals_of(text: str) -> tuple[str, ...]:
     """The literals of one statement, each once; of a signature with placeholders its name."""
     found = []
@@ -151,7 +158,7 @@ def literals_of(text: str) -> tuple[str, ...]:
         literal = (match[match.lastgroup or 0] or "").strip(" ")
         literal = _signature_name(literal) or literal
         if match.lastgroup == "number":
-            literal = literal.rstrip(",_").replace(",", "").replace("_", "")
+            literal = _number(literal)
         if literal:
             found.append(literal)
     return tuple(dict.fromkeys(found))

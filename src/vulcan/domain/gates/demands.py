@@ -10,6 +10,7 @@ from vulcan.domain.texts import shortened
 
 NAME = DEMANDS
 QUOTED = 120
+NO_DEMAND = "no statement of the instruction is taken as a demand, so nothing that was asked is shown"
 
 
 def judge(case: Case) -> GateResult:
@@ -17,6 +18,8 @@ def judge(case: Case) -> GateResult:
     proofs = proofs_of(case)
     if not case.requirement.statements:
         return GateResult(NAME, True, "the instruction was not taken apart into statements")
+    if not proofs and not case.requirement.dropped:
+        return GateResult(NAME, False, NO_DEMAND, (Finding(NAME, Owner.PERSON, NO_DEMAND),))
     hidden = [proof for proof in proofs if not proof.shown]
     detail = f"{len(proofs) - len(hidden)} of {len(proofs)} demands shown"
     if hidden:

@@ -37,6 +37,8 @@ BUNDLED = (
     "These criteria bundle many statements, so that a test of one of them would count for all. Split them, a criterion for "
     "each behaviour, limit and error:"
 )
+NO_DEMAND = "Every statement is called context, so that nothing of the instruction would be shown. Cover what it asks for."
+UNKNOWN = "The instruction has no statements of these ids: "
 UNREVIEWED = (
     "Submit the review again with an entry under demands for each of these, too: whether the change meets it, where, and an "
     "input that you tried by hand:"
@@ -149,13 +151,23 @@ def once(objection: Callable[[T], str]) -> Callable[[T], T]:
 def loose_ends(submitted: SubmittedRequirements, statements: tuple[Statement, ...]) -> str:
     """What the analyst has to tie to criteria, or to take apart; empty where nothing is left."""
     requirement = requirement_of(submitted, statements)
+    if statements and not requirement.demands:
+        return f"{NO_DEMAND} {AGAIN}"
     parts = [
         (UNTIED, _listed(requirement.untied)),
         (DOUBTFUL, _listed(requirement.doubtful)),
         (BUNDLED, _bundles(requirement)),
     ]
     told = [f"{words}\n{listed}" for words, listed in parts if listed]
+    if unknown := _unknown(submitted, statements):
+        told.append(UNKNOWN + ", ".join(unknown))
     return "\n\n".join([*told, AGAIN]) if told else ""
+
+
+def _unknown(submitted: SubmittedRequirements, statements: tuple[Statement, ...]) -> list[str]:
+    """Ids that the analyst ties to criteria, or calls context, though the instruction has none of them."""
+    named = [*submitted.context, *(each for c in submitted.criteria for each in c.statements)]
+    return sorted(set(named) - {each.id for each in statements})
 
 
 def unreviewed(review: SubmittedReview, requirement: Requirement | None) -> str:
