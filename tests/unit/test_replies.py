@@ -27,6 +27,7 @@ from vulcan.application.ports import Briefing
 from vulcan.domain.budget import Usage
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.requirements import AcceptanceCriterion, Assumption, Requirement
+from vulcan.domain.testing import TestCase
 from vulcan.infrastructure.agents.briefings import MAX_DIFF, MAX_FINDING, render
 from vulcan.infrastructure.agents.replies import dump_reply, load_reply, sendable, usage_of
 
@@ -255,3 +256,15 @@ def test_diffs_and_findings_are_bounded_and_the_instruction_is_not() -> None:
     assert text.count("i") > 30_000
     assert text.count("d" * 50) == MAX_DIFF // 50
     assert text.count("f" * 50) == MAX_FINDING // 50
+    assert f"[cut here: {MAX_DIFF} more characters are not shown" in text
+    assert f"[cut here: {MAX_FINDING} more characters are not shown" in text
+
+
+def test_the_test_author_sees_its_own_tests_and_what_it_declared_of_them() -> None:
+    declared = (
+        TestCase("tests/test_a.py::test_x", ("AC-1", "AC-2")),
+        TestCase("tests/test_a.py::test_y", ()),
+    )
+    text = render(Briefing("write_tests/2", "Fix add", diff="+def test_x", declared=declared))
+    assert "Your tests so far, which are in the project already:\n```diff\n+def test_x\n```" in text
+    assert text.endswith("- tests/test_a.py::test_x: AC-1, AC-2\n- tests/test_a.py::test_y: no criterion")

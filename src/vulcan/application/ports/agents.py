@@ -26,10 +26,11 @@ class Briefing:
         rules: standing rules of the conversation that the job comes from.
         tests: how the project's tests are started, and what they gave before any change; for analyst and coder; for the
             test author how tests are run and named where pytest does not run them.
-        diff: the change so far, for reviewers; empty elsewhere.
+        diff: the change so far, for reviewers; for the test author its own test files from the second round on.
         interface: signatures and docstrings of what changed, for the test author.
         remark: what the coder said when it finished, for reviewer and test author.
         statements: of the instruction, for the analyst, who ties each of them to a criterion.
+        declared: what the test author declared in the round before.
     """
 
     call_key: str
@@ -45,6 +46,7 @@ class Briefing:
     interface: str = ""
     remark: str = ""
     statements: tuple[Statement, ...] = ()
+    declared: tuple[TestCase, ...] = ()
 
 
 class CallJournal(Protocol):

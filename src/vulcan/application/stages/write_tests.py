@@ -15,6 +15,7 @@ from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import TestsGenerated, WorkspaceSnapshotted
 from vulcan.domain.evidence import Finding, Owner
 from vulcan.domain.generation import ChangeKind, CodeGeneration
+from vulcan.domain.job import Job
 from vulcan.domain.testing import CodeTesting, TestCase, without_parameters
 
 GATE = "test author"
@@ -33,6 +34,8 @@ async def write_tests(services: Services, log: JobLog) -> None:
         remark=generation.metadata.summary,
         interface=await _interface(services, log.id, generation),
         tests=await _how(services, log.id, generation),
+        diff=_own_tests(services, job),
+        declared=job.testing.cases if job.testing else (),
     )
     start = job.newest_commit
     async with services.checkouts.workspace(log.id, key, start, job.resume_tree) as opened:
@@ -55,6 +58,15 @@ async def write_tests(services: Services, log: JobLog) -> None:
     )
     secrets = find_secrets(repository.diff(code, commit), Owner.TEST_AUTHOR)
     log.append(TestsGenerated(testing, secrets + _rejected(log, testing)))
+
+
+def _own_tests(services: Services, job: Job) -> str:
+    """What the author wrote in the rounds before, as a diff; empty in the first."""
+    if job.testing is None:
+        return ""
+    base, repository = request_of(job).base_commit, services.repository
+    paths = [each.path for each in test_artifacts(repository, base, job.newest_commit)]
+    return repository.diff(base, job.newest_commit, paths) if paths else ""
 
 
 async def _how(services: Services, job: str, generation: CodeGeneration) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vulcan.application.ports import Briefing
 from vulcan.domain.requirements import AcceptanceCriterion, CriterionKind, Requirement
+from vulcan.domain.testing import TestCase
 
 MAX_DIFF = 20_000
 MAX_FINDING = 4_000
 MAX_REMARK = 2_000
+CHANGE = "The change so far, which is in the project already:"
+OWN_TESTS = "Your tests so far, which are in the project already:"
 SAID = "The person says, while the work is under way (take it into account from here on):"
 
 
@@ -28,20 +33,32 @@ def render(briefing: Briefing) -> str:
     if briefing.interface:
         parts.append(f"Public interface of what changed:\n{briefing.interface}")
     if briefing.remark:
-        parts.append(
-            f"The coder said at the end (its word, nothing that was checked):\n{briefing.remark[:MAX_REMARK]}"
-        )
+        remark = _whole_or_cut(briefing.remark, MAX_REMARK)
+        parts.append(f"The coder said at the end (its word, nothing that was checked):\n{remark}")
     if briefing.diff:
-        parts.append(
-            f"The change so far, which is in the project already:\n```diff\n{briefing.diff[:MAX_DIFF]}\n```"
-        )
+        title = OWN_TESTS if briefing.declared else CHANGE
+        parts.append(f"{title}\n```diff\n{_whole_or_cut(briefing.diff, MAX_DIFF)}\n```")
+    if briefing.declared:
+        parts.append(_declared(briefing.declared))
     if briefing.findings:
         found = "\n".join(
-            f"{n}. [{f.gate}] {f'{f.place}: ' if f.place else ''}{f.text[:MAX_FINDING]}"
+            f"{n}. [{f.gate}] {f'{f.place}: ' if f.place else ''}{_whole_or_cut(f.text, MAX_FINDING)}"
             for n, f in enumerate(briefing.findings, 1)
         )
         parts.append(f"Findings to mend:\n{found}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _whole_or_cut(text: str, limit: int) -> str:
+    """The text, and a word on what is not shown of it where it is too long."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n[cut here: {len(text) - limit} more characters are not shown; read the files for them]"
+
+
+def _declared(cases: Sequence[TestCase]) -> str:
+    listed = "\n".join(f"- {case.id}: {', '.join(case.criteria) or 'no criterion'}" for case in cases)
+    return f"You declared these tests (declare again all that stay):\n{listed}"
 
 
 def said(text: str) -> str:
