@@ -254,7 +254,7 @@ def test_a_finding_that_the_coder_contests_is_reported_and_the_change_is_reviewe
 ) -> None:
     project = make_repository(reachable / "linted", LINTED)
     review = reply("validate/2/reviewer/0", ("submit_review", {"findings": []}))
-    strong = author(2, test_case("    assert add(2, 3) == 5"))
+    strong = author(2, test_case("    assert add(2, 3) == 5\n    assert add(2, None) == 0"))
     model = recording((ANALYSIS, *coder(1, "return a - b", BROAD), NO_MORE, review, *strong))
     out = run(cli, project, model, "--json")
     checks = [e["payload"] for e in map(json.loads, out.splitlines()) if e["event"] == "CodeValidated"]
@@ -269,7 +269,7 @@ def test_a_finding_that_is_there_a_round_later_stops_nothing(
 ) -> None:
     project = make_repository(reachable / "linted", LINTED)
     review = reply("validate/2/reviewer/0", ("submit_review", {"findings": []}))
-    strong = author(2, test_case("    assert add(2, 3) == 5"))
+    strong = author(2, test_case("    assert add(2, 3) == 5\n    assert add(2, None) == 1"))
     rounds = (*coder(1, "return a - b", BROAD), *coder(2, "return 0", "return 1"))
     out = run(cli, project, recording((ANALYSIS, *rounds, review, *strong)))
     assert "verdict: PROVEN" in out

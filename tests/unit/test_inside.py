@@ -438,6 +438,8 @@ def test_the_programs_need_nothing_but_the_standard_library_and_pytest() -> None
             "pytest",
             "vulcan_report",
             "vulcan_common",
+            "vulcan_mutants",
+            "vulcan_swap",
             "django.test.utils",
         }
 

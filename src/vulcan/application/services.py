@@ -12,6 +12,7 @@ from vulcan.application.ports import (
     Forge,
     KeptRuns,
     Limits,
+    MutationTester,
     Repository,
     Reviewer,
     Sandbox,
@@ -37,6 +38,7 @@ class Services:
     forge: Forge
     sandbox: Sandbox
     runner: TestRunner
+    mutation: MutationTester
     inspector: CodeInspector
     static: StaticChecks
     runs: KeptRuns

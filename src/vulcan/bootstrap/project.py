@@ -95,6 +95,7 @@ class ProjectWiring:
         """Adapters for the stages."""
         from vulcan.infrastructure.store.runs import FileKeptRuns
         from vulcan.infrastructure.testing.inspector import Inspector
+        from vulcan.infrastructure.testing.mutation import PytestMutationTester
         from vulcan.infrastructure.testing.runners import RecipeRunner
         from vulcan.infrastructure.testing.static import PythonChecks
 
@@ -112,6 +113,7 @@ class ProjectWiring:
             forge=self.forge,
             sandbox=container.sandbox,
             runner=RecipeRunner(*inside),
+            mutation=PytestMutationTester(*inside),
             inspector=Inspector(*inside),
             static=PythonChecks(*inside),
             runs=FileKeptRuns(settings.state_dir / "runs"),

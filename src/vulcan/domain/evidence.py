@@ -118,6 +118,8 @@ class DemandProof:
 
 DEMANDS = "demands"
 """The gate that counts what of the instruction is shown."""
+MUTATION = "mutation"
+"""The gate that counts which small changes of the changed lines tests notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,9 @@ class Verdict:
 
     @property
     def in_part(self) -> bool:
-        """Whether all that stands against the change is that some demands, not all, are not shown."""
-        failed = [gate.gate for gate in self.gates if not gate.passed]
-        return failed == [DEMANDS] and any(demand.shown for demand in self.demands)
+        """Whether all that stands against the change is that some demands, or lines of it, are not shown."""
+        failed = {gate.gate for gate in self.gates if not gate.passed}
+        return bool(failed) and failed <= {DEMANDS, MUTATION} and any(each.shown for each in self.demands)
 
     @property
     def in_words(self) -> str:

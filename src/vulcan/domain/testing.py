@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from vulcan.domain.generation import CodeArtifact
+from vulcan.domain.mutation import MutationRun
 
 ABSENT_NAME = "AbsentName"
 """The exception of a test that failed since a name is absent, in languages that have no stand-ins for it."""
@@ -222,6 +223,7 @@ class TestReport:
         tricks: what in the new test files could make results say what the code does not do, as `path: what`.
         unseen: test files that import what the change touches, and that the base run does not see.
         unmentioned: literals of the instruction that no test of their statement names.
+        mutation: which small changes of the changed lines tests notice; None in logs from before that was looked at.
     """
 
     __test__ = False
@@ -238,3 +240,4 @@ class TestReport:
     tricks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     unmentioned: tuple[Unmentioned, ...] = ()
+    mutation: MutationRun | None = None

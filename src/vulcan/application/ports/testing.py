@@ -10,6 +10,7 @@ from typing import Protocol
 from vulcan.application.ports.workspace import PreparedEnvironment
 from vulcan.domain.baseline import TestEstimate
 from vulcan.domain.evidence import Finding
+from vulcan.domain.mutation import MutationRun
 from vulcan.domain.testing import TestRun
 
 
@@ -61,6 +62,18 @@ class TestRunner(Protocol):
         self, checkout: Path, environment: PreparedEnvironment, request: TestRequest
     ) -> TestRunResult:
         """Run and report; a crash or time-out of the run is a note in the result, not an error."""
+
+
+class MutationTester(Protocol):
+    """Tries small changes of the changed lines, and which of them a project's tests notice."""
+
+    async def mutate(
+        self, checkout: Path, environment: PreparedEnvironment, request: TestRequest, seconds: float
+    ) -> MutationRun:
+        """Mutants of the lines that the request measures, run by its tests; about `seconds` for all of them.
+
+        What can't be tried, and why, is a note in the result, not an error.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from vulcan.application.commits import request_of, requirement_of
 from vulcan.application.diffs import added_lines, additions
@@ -29,15 +30,22 @@ from vulcan.domain.gates.grading import (
 from vulcan.domain.gates.literals import unmentioned
 from vulcan.domain.generation import ChangeKind
 from vulcan.domain.job import Job
+from vulcan.domain.mutation import MutationRun
 from vulcan.domain.testing import (
     CodeTesting,
+    Outcome,
     RedGrade,
     RedGreen,
     TestReport,
+    TestResult,
     TestRun,
     without_parameters,
 )
 
+MUTATION_SECONDS, MUTATION_TIMES = 10.0, 4.0
+"""Time for all mutants: so much, and so many times what the tests take that are run against them."""
+AFFECTED_SECONDS = 20.0
+"""Existing tests run against mutants while they take no longer than this together."""
 _SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
 
 
@@ -74,6 +82,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
     request = replace(_request(services, log), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new = await _run(services, log, trees, trees.head, request)
     red_green = await _red_green(services, log, trees, ids, new.run, red, form)
+    mutation = await _mutation(services, log, trees, added, request, new.run, existing)
     report = TestReport(
         base=base_run if job.baseline is None else TestRun((), base_run.exit_code),
         existing=existing,
@@ -88,6 +97,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         missing=tuple(i for i in ids if not new.run.of(i)) if not new.run.note else (),
         unseen=await _unseen(services, log, trees),
         unmentioned=unmentioned(requirement_of(job), job.testing, _texts(services, trees)),
+        mutation=mutation,
     )
     log.append(TestsRun(report, job.round))
 
@@ -252,3 +262,45 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
         request = replace(_request(services, log), ids=tuple(tests), empty_bodies=functions)
         run = (await services.runner.run(after.path, after.environment, request)).run
     return None if run.note else run
+
+
+async def _mutation(
+    services: Services,
+    log: JobLog,
+    trees: Trees,
+    added: Mapping[str, tuple[int, ...]],
+    request: TestRequest,
+    new: TestRun,
+    existing: TestRun,
+) -> MutationRun:
+    """Which small changes of the added lines the new tests notice, or those existing ones that import what changed."""
+    lines = {path: numbers for path, numbers in added.items() if path.endswith(".py")}
+    if not lines:
+        return MutationRun(note="the change adds no line of Python")
+    if new.note or not new.results or any(not new.passes(test) for test in request.ids):
+        return MutationRun(note="the new tests do not pass yet")
+    async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
+        affected = await _affected(services, checkout.path, existing, sorted(lines))
+        plain = new.duration + sum(result.duration for result in affected)
+        ids = tuple(dict.fromkeys((*request.ids, *(without_parameters(r.id) for r in affected))))
+        asked = replace(request, ids=ids, measure=lines)
+        seconds = MUTATION_SECONDS + MUTATION_TIMES * plain
+        run = await services.mutation.mutate(checkout.path, checkout.environment, asked, seconds)
+    before = log.job.report.mutation if log.job.report else None
+    told = {mutant.change for mutant in before.open} if before else set()
+    return replace(run, mutants=tuple(replace(m, told=m.change in told) for m in run.mutants))
+
+
+async def _affected(
+    services: Services, head: Path, existing: TestRun, paths: Sequence[str]
+) -> list[TestResult]:
+    """Existing tests that pass and whose files import what changed, the fastest first, as many as there is time for."""
+    passed = [result for result in existing.results if result.outcome is Outcome.PASSED]
+    files = sorted({result.id.split("::", 1)[0] for result in passed})
+    near = set(await services.inspector.importing(head, files, paths)) if files else set()
+    affected, seconds = [], 0.0
+    for result in sorted(passed, key=lambda each: each.duration):
+        if result.id.split("::", 1)[0] in near and seconds + result.duration <= AFFECTED_SECONDS:
+            affected.append(result)
+            seconds += result.duration
+    return affected

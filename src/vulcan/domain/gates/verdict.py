@@ -9,6 +9,7 @@ from vulcan.domain.gates import (
     demands,
     existing_tests,
     honest_tests,
+    mutation,
     red_green,
     static_checks,
 )
@@ -22,6 +23,7 @@ GATES: tuple[Gate, ...] = (
     honest_tests.judge,
     criteria.judge,
     red_green.judge,
+    mutation.judge,
     demands.judge,
 )
 

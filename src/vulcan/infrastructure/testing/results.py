@@ -79,6 +79,14 @@ def _results(records: Sequence[dict[str, Any]], ids: Sequence[str]) -> dict[str,
     return results
 
 
+def records_of(text: str) -> list[dict[str, Any]]:
+    """All lines of a report that are records; a ValueError if it is too long, or holds no numbers where they belong."""
+    try:
+        return list(_records(text))
+    except _DamageError as error:
+        raise ValueError(str(error)) from None
+
+
 def _records(text: str) -> Iterable[dict[str, Any]]:
     lines = text.splitlines()
     if len(lines) > MOST_RECORDS or any(len(line) > LONGEST_RECORD for line in lines):

@@ -21,9 +21,12 @@ INSIDE = (
     "vulcan_empty.cjs",
     "vulcan_empty.go",
     "vulcan_inspect.py",
+    "vulcan_mutants.py",
+    "vulcan_mutate.py",
     "vulcan_node.mjs",
     "vulcan_pytest.py",
     "vulcan_report.py",
+    "vulcan_swap.py",
     "vulcan_unittest.py",
 )
 
