@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fakes.generated import events
@@ -78,6 +78,7 @@ def test_one_line_is_one_line_of_at_most_the_width(text: str, width: int) -> Non
     assert line == on_one_line(text) or line.endswith("…")
 
 
+@example("aaaa  aaaa", 9)
 @given(st.text(alphabet="ab  ", max_size=80), st.integers(min_value=2, max_value=40))
 def test_texts_are_cut_between_words(text: str, width: int) -> None:
     line = shortened(text, width)

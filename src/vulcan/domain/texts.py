@@ -10,6 +10,6 @@ def shortened(text: str, longest: int, end: str = ELLIPSIS) -> str:
     if len(text) <= longest:
         return text
     room = max(longest - len(end), 0)
-    words = text[: room + 1].rpartition(" ")[0].rstrip()
-    kept = words if len(words) > room // 2 else text[:room]
+    words = text[: room + 1].rpartition(" ")[0]
+    kept = words.rstrip() if len(words) > room // 2 else text[:room]
     return f"{kept}{end}"[:longest]
