@@ -152,6 +152,28 @@ def test_a_folder_that_is_no_repository_is_refused(world: World, tmp_path: Path)
     assert "git init" in caught.value.hint
 
 
+def test_a_change_lies_between_where_it_left_its_base_and_its_end(world: World) -> None:
+    first = world.user_commits({"a": b"1"})
+    world.source.publish(world.root, "vulcan/work", first)
+    world.user_switches("vulcan/work")
+    change = world.user_commits({"b": b"1"})
+    assert world.source.ends(world.root, "", "") == (world.root, first, change)
+    world.user_switches("main")
+    later = world.user_commits({"c": b"1"})
+    assert world.source.ends(world.root, "", "vulcan/work") == (world.root, first, change)
+    assert world.source.ends(world.root, "main", "vulcan/work") == (world.root, first, change)
+    assert world.source.ends(world.root, first, "") == (world.root, first, later)
+    assert world.source.ends(world.root, "", "") == (world.root, later, later)
+
+
+@pytest.mark.parametrize("ends", [("gone", ""), ("", "gone"), ("-x", "")])
+def test_an_end_that_is_not_there_is_named(world: World, ends: tuple[str, str]) -> None:
+    world.user_commits({"a": b"1"})
+    with pytest.raises(UserError, match="no branch, tag or commit") as caught:
+        world.source.ends(world.root, *ends)
+    assert "main" in caught.value.hint
+
+
 def test_publish_and_withdraw_change_one_branch(world: World, base: str) -> None:
     commit = world.repository.commit(
         world.repository.overlay(base, base, ["README.md"]), base, "Work\n\nfor a test"

@@ -237,6 +237,21 @@ class MemorySource:
                 return SourceState(folder, user.branches[user.branch], user.branch, user.dirty)
         raise UserError(f"{path} is not in a git repository", hint="git init")
 
+    def ends(self, path: Path, base: str, head: str) -> tuple[Path, str, str]:
+        state = self.inspect(path)
+        user = self._vcs.users[state.root]
+        names = {**user.branches, **{oid: oid for oid in user.objects.commits}}
+        for name in filter(None, (base, head)):
+            if name not in names:
+                branches = ", ".join(sorted(user.branches))
+                raise UserError(f"the repository has no branch, tag or commit {name!r}", hint=branches)
+        tip = names[head] if head else state.head
+        start = names[base] if base else user.branches.get("main", "")
+        if not start:
+            raise UserError("there is no branch main or master to compare with", hint="--base")
+        shared = user.objects._history(start) & user.objects._history(tip)
+        return state.root, max(shared, key=lambda oid: user.objects.commits[oid].at, default=start), tip
+
     def publish(self, root: Path, branch: str, commit: str) -> None:
         user = self._user(root, branch)
         if user.branches.get(branch) == commit:

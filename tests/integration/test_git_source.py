@@ -52,6 +52,35 @@ def test_tracked_files_are_named_also_from_a_subfolder(source: GitSource, user: 
     assert source.tracked(user.root) == source.tracked(user.root / "b") == ("a", "b/c d")
 
 
+def test_the_main_branch_is_found_by_the_habits_of_git(source: GitSource, user: UserRepository) -> None:
+    first = user.commit({"a": "1"})
+    user.git("branch", "-m", "trunk")
+    with pytest.raises(UserError, match="no branch main or master") as caught:
+        source.ends(user.root, "", "")
+    assert "--base" in caught.value.hint
+    user.git("branch", "master")
+    second = user.commit({"a": "2"})
+    assert source.ends(user.root / ".", "", "") == (user.root, first, second)
+    user.git("update-ref", "refs/remotes/origin/main", second)
+    third = user.commit({"a": "3"})
+    assert source.ends(user.root, "", "") == (user.root, second, third), (
+        "what is shared counts before what lies here"
+    )
+    user.git("checkout", "--quiet", "--detach")
+    assert source.ends(user.root, "", "")[2] == third
+    user.git("tag", "-a", "-m", "v1", "v1", first)
+    assert source.ends(user.root, "v1", third) == (user.root, first, third)
+
+
+def test_histories_with_nothing_in_common_are_compared_as_they_are(
+    source: GitSource, user: UserRepository
+) -> None:
+    first = user.commit({"a": "1"})
+    user.git("checkout", "--quiet", "--orphan", "other")
+    other = user.commit({"b": "1"})
+    assert source.ends(user.root, "main", "other") == (user.root, first, other)
+
+
 def test_a_file_is_not_a_folder(source: GitSource, user: UserRepository) -> None:
     user.commit({"a": "1"})
     with pytest.raises(UserError, match="not a folder"):

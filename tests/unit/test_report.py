@@ -149,9 +149,9 @@ IN_PART = replace(
 def test_what_is_not_shown_comes_first() -> None:
     text = body(IN_PART)
     assert text.startswith(
-        "**Proven in part.** Every gate but one passed: 1 of 2 demands of the instruction are not shown"
+        "**Proven in part.** All that is shown holds, but 1 of 2 demands of the instruction are not shown: S2."
     )
-    assert "Look at these by hand: S2." in text
+    assert "Look at these by hand." in text
     rows = text.partition("### Demands")[2].partition("### Criteria")[0].splitlines()
     assert [row.split(" | ")[0] for row in rows if row.startswith("| ") and "Demand" not in row] == [
         "| ❌",

@@ -11,6 +11,7 @@ from vulcan.application.ports.installation import Installation
 from vulcan.application.ports.models import Models
 from vulcan.application.settings import Settings
 from vulcan.application.setup.service import ProjectSetup
+from vulcan.application.verification import Verifier
 
 
 class Vulcan(Protocol):
@@ -30,6 +31,10 @@ class Vulcan(Protocol):
     @property
     def conversations(self) -> Conversations:
         """Talking about a repository and its jobs."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """Judging anybody's change."""
 
     @property
     def models(self) -> Models:

@@ -11,7 +11,7 @@ from vulcan.application.markdown import code, inert
 from vulcan.application.plaintext import on_one_line
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.codec import encode
-from vulcan.domain.evidence import Answer, Finding, Verdict
+from vulcan.domain.evidence import MUTATION, Answer, Finding, Verdict
 from vulcan.domain.job import Job
 from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import RedGreen
@@ -57,15 +57,26 @@ def _headline(job: Job) -> str:
     if job.proven:
         return "**Proven.** Every gate below was computed by re-running the tests in clean checkouts."
     if job.verdict is not None and job.verdict.in_part:
-        hidden = [d for d in job.verdict.demands if not d.shown]
         return (
-            f"**Proven in part.** Every gate but one passed: {len(hidden)} of {len(job.verdict.demands)} demands of the "
-            f"instruction are not shown. Look at these by hand: {', '.join(d.statement for d in hidden)}."
+            f"**Proven in part.** All that is shown holds, but {_open_in(job.verdict)} Look at these by hand."
         )
     if job.verdict is not None and job.verdict.in_words != "not proven":
         unseen = "; ".join(inert(g.detail) for g in job.verdict.gates if g.answer is Answer.NOT_SEEN)
         return f"**Shown, not proven.** Nothing that was seen speaks against it, but too little was: {unseen}"
     return "**Not proven.** This is work in progress, kept so that nothing is lost; do not merge it as it is."
+
+
+def _open_in(verdict: Verdict) -> str:
+    """What a verdict in part leaves open, in a sentence or two."""
+    hidden = [d.statement for d in verdict.demands if not d.shown]
+    said = []
+    if hidden:
+        total = len(verdict.demands)
+        said.append(
+            f"{len(hidden)} of {total} demands of the instruction are not shown: {', '.join(hidden)}."
+        )
+    said += [f"{inert(gate.detail)}." for gate in verdict.gates if gate.gate == MUTATION and not gate.passed]
+    return " ".join(said)
 
 
 def _demands(requirement: Requirement, verdict: Verdict) -> str:

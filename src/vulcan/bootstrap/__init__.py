@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vulcan.application.jobs.service import Jobs
     from vulcan.application.observability.service import Observability
     from vulcan.application.settings import Settings
+    from vulcan.application.verification import Verifier
     from vulcan.bootstrap.installation import InstallationWiring
     from vulcan.bootstrap.project import SetupWiring
     from vulcan.infrastructure.workflow.processes import WorkerProcesses
@@ -49,6 +50,14 @@ class Application:
         queries = JobQueries(lambda: at.store, at.blobs, at.clock, at.project, at.lost_jobs)
         commands = JobCommands(lambda: at.store, at.clock, queries, at.source, at.project)
         return Jobs(commands, queries, JobRunner(queries, at.project))
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Judging anybody's change."""
+        from vulcan.application.verification import Verifier
+
+        at = self.container
+        return Verifier(at.source, at.project, at.scratch_store, at.blobs, at.clock)
 
     @cached_property
     def conversations(self) -> Conversations:

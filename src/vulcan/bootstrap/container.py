@@ -7,7 +7,8 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from urllib.parse import unquote
 
 from vulcan.application.masking import Masker, secrets_of, secrets_of_url
 from vulcan.infrastructure.host.clock import SystemClock
-from vulcan.infrastructure.host.leftovers import sweep
+from vulcan.infrastructure.host.leftovers import owned, sweep
 from vulcan.infrastructure.state_folder import lost_jobs, make_reachable
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ class Container:
 
         make_reachable(self.settings.state_dir)
         return SqliteEventStore(self.settings.state_dir / "conversations.sqlite3", self.blobs)
+
+    @contextmanager
+    def scratch_store(self) -> Iterator[EventStore]:
+        """A log that is gone with its use."""
+        from vulcan.infrastructure.store import SqliteEventStore
+
+        with tempfile.TemporaryDirectory(prefix=owned("log")) as folder:
+            yield SqliteEventStore(Path(folder) / "events.sqlite3", self.blobs)
 
     def kept(self, digest: str) -> str:
         """The text of a blob."""

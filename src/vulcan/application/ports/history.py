@@ -35,6 +35,15 @@ class SourceRepository(Protocol):
     def inspect(self, path: Path) -> SourceState:
         """Look at the repository at `path`; raises `UserError` where it can't be used (says what to do)."""
 
+    def ends(self, path: Path, base: str, head: str) -> tuple[Path, str, str]:
+        """The repository's top folder, and the commits between which a change lies: where `head` left `base`, and `head`.
+
+        An empty head is what is checked out, an empty base the repository's main branch.
+
+        Raises:
+            UserError: there is no such branch or commit; says which ones there are.
+        """
+
     def publish(self, root: Path, branch: str, commit: str) -> None:
         """Make `branch` point at `commit` in the user's repository, bringing the objects; idempotent."""
 

@@ -46,6 +46,8 @@ MUTATION_SECONDS, MUTATION_TIMES = 10.0, 4.0
 """Time for all mutants: so much, and so many times what the tests take that are run against them."""
 AFFECTED_SECONDS = 20.0
 """Existing tests run against mutants while they take no longer than this together."""
+NO_TESTS = TestRun((), exit_code=5)
+"""A run of no tests at all, with pytest's exit code for it; asked for none a runner would run the whole suite."""
 _SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
 
 
@@ -80,7 +82,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
     measure = {path: added.get(path, ()) for path in trees.product_paths if path.endswith(".py")} | added
     changed = changed_by_requirement(requirement_of(job), base_run, existing)
     request = replace(_request(services, log), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
-    new = await _run(services, log, trees, trees.head, request)
+    new = await _run(services, log, trees, trees.head, request) if request.ids else TestRunResult(NO_TESTS)
     red_green = await _red_green(services, log, trees, ids, new.run, red, form)
     mutation = await _mutation(services, log, trees, added, request, new.run, existing)
     report = TestReport(
@@ -116,6 +118,8 @@ async def _compared_and_red(
     """What changed of the tests, the new ones, and their run on the base: none of it waits for the whole suite."""
     changes = await _compare(services, log, trees)
     ids = tuple(case.id for case in with_undeclared(testing, changes.new).cases)
+    if not ids:
+        return changes, ids, NO_TESTS
     return changes, ids, await _red_run(services, log, trees, ids, form)
 
 
@@ -277,10 +281,12 @@ async def _mutation(
     lines = {path: numbers for path, numbers in added.items() if path.endswith(".py")}
     if not lines:
         return MutationRun(note="the change adds no line of Python")
-    if new.note or not new.results or any(not new.passes(test) for test in request.ids):
+    if new.note or any(not new.passes(test) for test in request.ids):
         return MutationRun(note="the new tests do not pass yet")
     async with services.checkouts.clean(log.id, trees.head, trees.base) as checkout:
         affected = await _affected(services, checkout.path, existing, sorted(lines))
+        if not affected and not request.ids:
+            return MutationRun(note="no test imports what the change touches")
         plain = new.duration + sum(result.duration for result in affected)
         ids = tuple(dict.fromkeys((*request.ids, *(without_parameters(r.id) for r in affected))))
         asked = replace(request, ids=ids, measure=lines)

@@ -16,7 +16,7 @@ from vulcan.application.suite import note_environment
 from vulcan.application.tampering import find_tampering
 from vulcan.domain.events import CodeValidated
 from vulcan.domain.evidence import Finding, Owner, Severity
-from vulcan.domain.generation import ChangeKind
+from vulcan.domain.generation import ChangeKind, CodeGeneration
 from vulcan.domain.job import STEERING, Job
 
 REVIEW = "review"
@@ -35,6 +35,20 @@ async def validate(services: Services, log: JobLog) -> None:
         log.append(CodeValidated((NOTHING,), job.round))
         return
     base, head = request.base_commit, generation.metadata.commit
+    diff = services.repository.diff(base, head)
+    found = await computed_findings(services, log, generation, diff)
+    reviewed = not any(_stops(job, f) for f in found) and services.reviewer is not None and _wants_review(job)
+    if reviewed:
+        found += await _review(services, log, diff)
+    found += find_protected(services.repository, base, head)
+    log.append(CodeValidated(found, job.round, reviewed))
+
+
+async def computed_findings(
+    services: Services, log: JobLog, generation: CodeGeneration, diff: str
+) -> tuple[Finding, ...]:
+    """What checkers and rules say of a change, and not of its base: nobody's opinion is in it."""
+    base, head = generation.metadata.base, generation.metadata.commit
     paths = [a.path for a in generation.artifacts if a.kind is not ChangeKind.DELETED]
     async with services.checkouts.clean(log.id, head, base) as after:
         note_environment(log, after.environment)
@@ -42,15 +56,8 @@ async def validate(services: Services, log: JobLog) -> None:
     if found:
         async with services.checkouts.clean(log.id, base, base) as before:
             found = new_findings(await _check(services, before, paths), found)
-        found = tuple(weighed(job, finding) for finding in found)
-    diff = services.repository.diff(base, head)
-    found += find_secrets(diff)
-    found += find_tampering(services.repository, base, head)
-    reviewed = not any(_stops(job, f) for f in found) and services.reviewer is not None and _wants_review(job)
-    if reviewed:
-        found += await _review(services, log, diff)
-    found += find_protected(services.repository, base, head)
-    log.append(CodeValidated(found, job.round, reviewed))
+        found = tuple(weighed(log.job, finding) for finding in found)
+    return found + find_secrets(diff) + find_tampering(services.repository, base, head)
 
 
 def _wants_review(job: Job) -> bool:

@@ -17,6 +17,7 @@ from vulcan.apps.cli import (
     prompts,
     schemas,
     setting_up,
+    verifying,
     watching,
     work,
 )
@@ -83,6 +84,7 @@ def command(context: click.Context) -> None:
 
 for each in (
     work.run,
+    verifying.verify,
     chat,
     work.resume,
     jobs.list_jobs,

@@ -39,7 +39,7 @@ PRINT_EVENTS = ("approve", "demo", "resume", "run", "show-events")
 
 def names() -> tuple[str, ...]:
     """All schemas."""
-    return tuple(sorted((*ROWS, EVENTS, "chat", "stats")))
+    return tuple(sorted((*ROWS, EVENTS, "chat", "stats", "verify")))
 
 
 def schema_of(name: str) -> dict[str, Any]:
@@ -50,6 +50,10 @@ def schema_of(name: str) -> dict[str, Any]:
         found = _one_of([_of(each) for each in (rows.FragmentRow, rows.ReplyRow, rows.TurnRow)] + [_events()])
     elif name == "stats":
         found = _stats()
+    elif name == "verify":
+        from vulcan.apps.cli.statements import Statement
+
+        found = _of(Statement)
     elif name in ROWS:
         found = _one_of([_of(each) for each in ROWS[name]])
     else:
@@ -57,7 +61,7 @@ def schema_of(name: str) -> dict[str, Any]:
     return {"$schema": DRAFT, "title": f"vulcan {name.replace('-', ' ')} --json"} | found
 
 
-def _of(kind: type) -> dict[str, Any]:
+def _of(kind: Any) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     # As read, not as written: inside of domain objects what has its default is left out.

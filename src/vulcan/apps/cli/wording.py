@@ -7,12 +7,12 @@ from typing import Any
 
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain import events as e
-from vulcan.domain.evidence import DEMANDS, Answer, Severity
+from vulcan.domain.evidence import DEMANDS, MUTATION, Answer, Severity, Verdict
 from vulcan.domain.testing import Outcome, TestRun
 
 MARKS = {Answer.HOLDS: "✓", Answer.BROKEN: "✗", Answer.NOT_SEEN: "?"}
 
-LONGEST = {DEMANDS: 2_000}
+LONGEST = {DEMANDS: 2_000, MUTATION: 1_000}
 """Characters of what a gate saw, where they are not 160: which demands are not shown is never cut short."""
 
 Words = Callable[[Any], str | None]
@@ -55,11 +55,16 @@ def _tests_run(event: e.TestsRun) -> str:
     )
 
 
+def gate_lines(verdict: Verdict) -> list[str]:
+    """A line for each gate: its answer and what it saw."""
+    return [
+        f"{MARKS[gate.answer]} {gate.gate}: {one_line(gate.detail, LONGEST.get(gate.gate, 160))}"
+        for gate in verdict.gates
+    ]
+
+
 def _judged(event: e.EvidenceJudged) -> str:
-    gates = "".join(
-        f"\n    {MARKS[gate.answer]} {gate.gate}: {one_line(gate.detail, LONGEST.get(gate.gate, 160))}"
-        for gate in event.verdict.gates
-    )
+    gates = "".join(f"\n    {line}" for line in gate_lines(event.verdict))
     return f"verdict: {'PROVEN' if event.verdict.proven else event.verdict.in_words}{gates}"
 
 

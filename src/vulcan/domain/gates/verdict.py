@@ -10,11 +10,13 @@ from vulcan.domain.gates import (
     existing_tests,
     honest_tests,
     mutation,
+    preserved,
     red_green,
     static_checks,
 )
 from vulcan.domain.gates.case import Case, Gate
 from vulcan.domain.gates.criteria import proofs_of
+from vulcan.domain.kinds import WorkKind
 
 GATES: tuple[Gate, ...] = (
     change.judge,
@@ -26,6 +28,26 @@ GATES: tuple[Gate, ...] = (
     mutation.judge,
     demands.judge,
 )
+
+
+ALWAYS: tuple[Gate, ...] = (static_checks.judge, existing_tests.judge, honest_tests.judge)
+GATES_BY_KIND: dict[WorkKind, tuple[Gate, ...]] = {
+    WorkKind.BEHAVIOUR: GATES,
+    WorkKind.REFACTORING: (change.judge, *ALWAYS, preserved.judge, mutation.judge),
+    WorkKind.SETTINGS: (change.judge, *ALWAYS),
+    WorkKind.DOCUMENTS: (change.judge, *ALWAYS),
+    WorkKind.TESTS: (*ALWAYS, criteria.judge),
+}
+"""What counts for each kind: what a change can't have, such as tests that fail without it, is not asked of it."""
+
+
+def judge_as(kind: WorkKind, case: Case) -> Verdict:
+    """The verdict on somebody's change, by the gates of its kind."""
+    asked = bool(case.requirement.statements)
+    counting = [gate for gate in GATES_BY_KIND[kind] if asked or gate is not demands.judge]
+    gates = tuple(gate(case) for gate in counting)
+    shown = demands.proofs_of(case) if demands.judge in counting else ()
+    return Verdict(all(g.passed for g in gates), gates, proofs_of(case), case.report.commit, shown)
 
 
 def judge(case: Case) -> Verdict:

@@ -24,6 +24,13 @@ _UNDER_WAY = {
     "rebase-apply": "a rebase",
 }
 _ANCESTORS_ASKED = 1_000
+_MAIN = (
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "refs/heads/main",
+    "refs/heads/master",
+)
 
 
 class GitSource:
@@ -50,6 +57,19 @@ class GitSource:
             dirty = _dirty(git)
             notes = (*_notes_on_state(layout, dirty), *_notes_on_content(git, head.text))
         return SourceState(layout.root, head.text, branch, dirty, notes)
+
+    def ends(self, path: Path, base: str, head: str) -> tuple[Path, str, str]:
+        """The repository's top folder, where `head` left `base`, and `head`; empty names as the port says."""
+        layout = locate(path)
+        with shadow(layout) as git:
+            tip = _commit_of(git, head or "HEAD")
+            start = _commit_of(git, base) if base else _main_of(git)
+            fork = git.run("merge-base", start, tip, accept=(0, 1)).text if start else ""
+        if not start:
+            raise UserError(
+                "there is no branch main or master to compare with", hint="Name one: vulcan verify --base REF"
+            )
+        return layout.root, fork.split("\n", 1)[0] or start, tip
 
     def tracked(self, path: Path) -> tuple[str, ...]:
         """Paths of the files that git tracks in the repository that `path` lies in."""
@@ -106,6 +126,28 @@ class GitSource:
             _bring(host, git, commit)
             move(git, layout, branch, old, commit)
         return old
+
+
+def _commit_of(git: HardenedGit, name: str) -> str:
+    found = git.run(
+        "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}", accept=(0, 1, 128)
+    )
+    if found.code == 0:
+        return found.text
+    branches = git.run("for-each-ref", "--count=20", "--format=%(refname:short)", "refs/heads").text.split()
+    raise UserError(
+        f"the repository has no branch, tag or commit {name!r}",
+        hint=f"Its branches: {', '.join(branches) or 'none'}",
+    )
+
+
+def _main_of(git: HardenedGit) -> str:
+    """The commit of the repository's main branch, by the habits of git and its hosts; empty if there is none."""
+    for name in _MAIN:
+        found = git.run("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}", accept=(0, 1, 128))
+        if found.code == 0:
+            return found.text
+    return ""
 
 
 def _ref(branch: str) -> str:
