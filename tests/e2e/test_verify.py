@@ -114,6 +114,24 @@ CHANGES: dict[str, tuple[dict[str, str], str, str, int]] = {
         "its code was altered or removed",
         3,
     ),
+    "a test that asks more than before": (
+        {
+            "sizes.py": SIZES.replace("result += size", "result += max(size, 0)"),
+            "tests/test_sizes.py": TESTS + "    assert total([2, -3]) == 2\n",
+        },
+        "HOLDS: new or changed behaviour",
+        "1 ask more than before: tests/test_sizes.py::test_total",
+        0,
+    ),
+    "a test that asks less than before": (
+        {
+            "sizes.py": SIZES.replace("= 0", "= 1"),
+            "tests/test_sizes.py": TESTS.replace("== 5", "== 6").replace("    assert total([]) == 0\n", ""),
+        },
+        "DOES NOT HOLD",
+        "tests/test_sizes.py::test_total passed before the change and now",
+        3,
+    ),
     "a workflow": (
         {".github/workflows/ci.yml": "on: push\n"},
         "HOLDS: settings",

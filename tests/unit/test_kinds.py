@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.cases import GOOD, OLD, case, result, run
 from vulcan.domain.evidence import Answer
-from vulcan.domain.gates import judge_as
+from vulcan.domain.gates import existing_tests, judge_as
+from vulcan.domain.gates.grading import extended
 from vulcan.domain.kinds import WorkKind, kind_of
-from vulcan.domain.testing import CodeTesting
+from vulcan.domain.testing import CodeTesting, Outcome, RedGrade, RedGreen
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,26 @@ def test_a_refactoring_needs_a_test_that_passes() -> None:
     assert not verdict.proven
     assert judge_as(WorkKind.DOCUMENTS, bare).proven
     assert judge_as(WorkKind.REFACTORING, case(existing=run(result(OLD)))).proven
+
+
+RED = RedGreen(OLD, RedGrade.ASSERTION, "AssertionError", green=True)
+
+
+@pytest.mark.parametrize(
+    ("entry", "as_it_was", "asks_more"),
+    [
+        (RED, Outcome.PASSED, True),
+        (RED, Outcome.FAILED, False),
+        (replace(RED, green=False), Outcome.PASSED, False),
+        (replace(RED, grade=RedGrade.PASSES), Outcome.PASSED, False),
+        (replace(RED, grade=RedGrade.BROKEN), Outcome.PASSED, False),
+    ],
+)
+def test_an_altered_test_asks_more_if_it_holds_as_it_was_and_is_red_as_it_is(
+    entry: RedGreen, as_it_was: Outcome, asks_more: bool
+) -> None:
+    found = extended((OLD, "tests/conftest.py"), (entry,), run(result(OLD, as_it_was)))
+    assert found == ((OLD,) if asks_more else ())
+    judged = existing_tests.judge(case(altered=(OLD,), extended=found, existing=run(result(OLD))))
+    assert judged.passed is asks_more
+    assert ("1 ask more than before" in judged.detail) is asks_more

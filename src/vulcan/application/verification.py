@@ -143,17 +143,17 @@ async def _verified(
         Requirement("", ()), product_artifacts(services.repository, base, head), CodeMetadata(base, code, 1)
     )
     found = await computed_findings(services, log, generation, services.repository.diff(base, head))
-    new = await _new_tests(services, log, base, head, tests)
+    own = await _own_tests(services, log, base, head, tests)
     requirement = _requirement(proposal)
-    testing = CodeTesting(tuple(TestCase(test, ("AC-1",)) for test in new), tests, head, 1)
+    testing = CodeTesting(tuple(TestCase(test, ("AC-1",)) for test in own), tests, head, 1)
     log.append(
         RequirementsAnalyzed(requirement),
         CodeGenerated(replace(generation, requirement=requirement)),
         TestsGenerated(testing),
     )
     await run_tests(services, log)
-    kind = kind_of([each.path for each in generation.artifacts], new_tests=bool(new))
     case = _case(log.job, found)
+    kind = kind_of([each.path for each in generation.artifacts], new_tests=_shows_more(case))
     return Verification(
         base,
         head,
@@ -200,9 +200,10 @@ def _product_commit(services: Services, base: str, head: str, tests: Sequence[st
     return services.repository.commit(tree, base, "The change without its tests") if tests else head
 
 
-async def _new_tests(
+async def _own_tests(
     services: Services, log: JobLog, base: str, head: str, tests: Sequence[CodeArtifact]
 ) -> tuple[str, ...]:
+    """Test functions that the change adds or alters."""
     paths = [each.path for each in tests]
     if not paths:
         return ()
@@ -210,7 +211,14 @@ async def _new_tests(
         services.checkouts.clean(log.id, base, base) as before,
         services.checkouts.clean(log.id, head, base) as after,
     ):
-        return (await services.inspector.compare_tests(before.path, after.path, paths)).new
+        changes = await services.inspector.compare_tests(before.path, after.path, paths)
+    return changes.new + tuple(test for test in changes.altered if "::" in test)
+
+
+def _shows_more(case: Case) -> bool:
+    """Whether the change comes with new test functions, or with existing ones that ask more than before."""
+    report = case.report
+    return bool(report.extended) or any(entry.test not in report.altered for entry in report.red_green)
 
 
 def _case(job: Job, found: tuple[Finding, ...]) -> Case:

@@ -223,6 +223,7 @@ class TestReport:
         tricks: what in the new test files could make results say what the code does not do, as `path: what`.
         unseen: test files that import what the change touches, and that the base run does not see.
         unmentioned: literals of the instruction that no test of their statement names.
+        extended: altered ones that ask more than before: as they were they pass with the change, as they are they fail without.
         mutation: which small changes of the changed lines tests notice; None in logs from before that was looked at.
     """
 
@@ -240,4 +241,5 @@ class TestReport:
     tricks: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     unmentioned: tuple[Unmentioned, ...] = ()
+    extended: tuple[str, ...] = ()
     mutation: MutationRun | None = None

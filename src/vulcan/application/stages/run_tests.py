@@ -21,6 +21,7 @@ from vulcan.domain.events import TestsRun
 from vulcan.domain.gates.grading import (
     changed_by_requirement,
     coverage_of,
+    extended,
     graded,
     is_aloof,
     is_broken,
@@ -99,6 +100,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         missing=tuple(i for i in ids if not new.run.of(i)) if not new.run.note else (),
         unseen=await _unseen(services, log, trees),
         unmentioned=unmentioned(requirement_of(job), job.testing, _texts(services, trees)),
+        extended=extended(changes.altered, red_green, existing),
         mutation=mutation,
     )
     log.append(TestsRun(report, job.round))

@@ -60,7 +60,9 @@ def _all_broken(case: Case) -> list[Finding]:
 
 
 def _all_altered(case: Case) -> list[Finding]:
-    return [_altered(test) for test in [t for t in case.report.altered if not case.may_change(t)][:SHOWN]]
+    allowed = case.report.extended
+    altered = [t for t in case.report.altered if t not in allowed and not case.may_change(t)]
+    return [_altered(test) for test in altered[:SHOWN]]
 
 
 def _changed(case: Case) -> list[str]:
@@ -111,19 +113,34 @@ def _detail(case: Case, unseen: str) -> str:
     failing = [r.id for r in base.results if r.outcome in BAD]
     if failing:
         parts.append(f"{len(failing)} failed before the change already: {_named(failing)}")
-    if changed := _changed(case):
-        parts.append(f"{len(changed)} change because the requirement says so: {', '.join(changed)}")
+    parts += _altered_rightly(case)
     if gone:
         parts.append(f"broken: {_named(gone)}")
     if case.report.existing.note and not same_cause(base.note, case.report.existing.note):
         parts.append(f"on the change: {case.report.existing.note}")
     if unseen:
         parts.insert(0, f"not seen: {unseen}")
-    if base.reused:
+    return "; ".join([*parts, *_reused(case)])
+
+
+def _altered_rightly(case: Case) -> list[str]:
+    """Existing tests that the change may alter, and why."""
+    extended, changed, parts = case.report.extended, _changed(case), []
+    if extended:
+        parts.append(f"{len(extended)} ask more than before: {_named(extended)}")
+    if changed:
+        parts.append(f"{len(changed)} change because the requirement says so: {', '.join(changed)}")
+    return parts
+
+
+def _reused(case: Case) -> list[str]:
+    """Which runs are those of before."""
+    parts = []
+    if case.report.base.reused:
         parts.append("the base run is that of an earlier job on the same files")
     if case.report.existing.reused:
         parts.append("the run on the change is one of before on the same files")
-    return "; ".join(parts)
+    return parts
 
 
 def _collected(case: Case) -> str:

@@ -39,6 +39,16 @@ def graded(test: str, results: Sequence[TestResult], *, green: bool) -> RedGreen
     return RedGreen(test, grade, _reason(result), green)
 
 
+def extended(altered: Sequence[str], red_green: Sequence[RedGreen], existing: TestRun) -> tuple[str, ...]:
+    """Altered tests that ask more than before.
+
+    As they were, they pass with the change; as they are, they fail without it and pass with it, as where a set of
+    parameters was added.
+    """
+    proving = {entry.test for entry in red_green if entry.proves}
+    return tuple(test for test in altered if test in proving and existing.passes(test))
+
+
 def _grade(result: TestResult) -> RedGrade:
     if result.exception == ABSENT_NAME:
         return RedGrade.ABSENT
