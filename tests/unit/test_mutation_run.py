@@ -206,3 +206,61 @@ def test_a_damaged_report_is_a_note() -> None:
     assert mutation_of(record, "").note.startswith("the report on mutants is damaged: KeyError")
     assert mutation_of(None, "it was killed").note == "the run of the mutants said nothing: it was killed"
     assert mutation_of("[[[", "so").note.endswith("so")
+
+
+PROGRAM = """\
+from __future__ import annotations
+
+import sys
+
+LIMIT = 3
+
+
+def main(words: list[str]) -> int:
+    if len(words) > LIMIT:
+        print("too many", file=sys.stderr)
+        return 2
+    print(len(words) + 1)
+    return 0
+
+
+def never(a):
+    return a * 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+STARTED = """\
+import subprocess
+import sys
+
+
+def run(*words):
+    return subprocess.run([sys.executable, "calc.py", *words], capture_output=True, text=True)
+
+
+def test_count():
+    assert run("a", "b").stdout == "3\\n"
+
+
+def test_many():
+    assert run("a", "b", "c", "d").returncode == 2
+
+
+def test_nothing():
+    assert sys.argv
+"""
+
+
+def test_code_that_only_processes_run_is_tried_in_them(tmp_path: Path) -> None:
+    run = mutated(tmp_path / "p", {"calc.py": PROGRAM, "test_m.py": STARTED})
+    seen = outcomes(run)
+    assert seen["len(words) > LIMIT -> not len(words) > LIMIT"] is KILLED
+    assert seen["len(words) + 1 -> len(words) - 1"] is KILLED
+    assert seen["2 -> None"] is KILLED
+    assert seen["len(words) > LIMIT -> len(words) >= LIMIT"] is SURVIVED
+    assert seen['print("too many", file=sys.stderr) -> pass'] is SURVIVED
+    assert seen["a * 2 -> None"] is NOT_RUN
+    assert run.note == ""
+    assert (tmp_path / "p" / "calc.py").read_text() == PROGRAM

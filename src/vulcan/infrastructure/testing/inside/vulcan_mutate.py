@@ -32,6 +32,8 @@ ASKED = SETTINGS["mutation"]
 ARGUMENTS = sys.argv[1:]
 KILLED, SURVIVED, UNREACHED, UNCHECKED = "killed", "survived", "not run", "not checked"
 MOST_COLD = 20
+STARTS = ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.system", "os.fork", "os.forkpty", "pty.spawn")
+"""Events of Python's audit hooks by which a test starts a process: https://docs.python.org/3/library/audit_events.html"""
 LEAST_SECONDS, TIMES = 2.0, 5.0
 """A test may take so many times as long with a mutant as without one, before it counts as noticed."""
 
@@ -161,14 +163,16 @@ def seen(session, modules, lines):
     vulcan_swap.probe_into(reached)
     for module in modules:
         module.swap(module.probed(lines[module.path]))
-    watch, found = watched(session), []
+    watch, found, started = watched(session), [], []
+    sys.addaudithook(lambda event, _: started.append(event) if event in STARTS else None)
     for item, following in _with_next(session.items):
         watch.failed, watch.passed = "", False
         reached.clear()
+        started.clear()
         start = time.monotonic()
         run_test(item, following, watch)
         passed = watch.passed and not watch.failed
-        found.append([passed, round(time.monotonic() - start, 4), sorted(reached)])
+        found.append([passed, round(time.monotonic() - start, 4), sorted(reached), bool(started)])
     return found
 
 
@@ -226,6 +230,7 @@ class Mutation:
         self.tests = [(item, *test) for item, test in zip(session.items, tests)]
         self._warm(session, hits)
         self._cold(collected)
+        self._started(session)
         self._control(session)
         self._say()
         return True
@@ -294,6 +299,46 @@ class Mutation:
                 jobs.append(((number, False), functools.partial(fresh, self.mutants[number], names), longest))
         self._run(jobs)
 
+    def _started(self, session):
+        """Mutants that only processes run which tests start: these read them from the disk, one after the other."""
+        starting = [test for test in self.tests if test[1] and test[4]]
+        unreached = [n for n, outcome in self.outcomes.items() if outcome and outcome[0] == UNREACHED]
+        if not starting or not unreached or self._left() <= 0:
+            return
+        reach = self._reach_of_processes(session, starting, unreached)
+        for number in unreached:
+            module, mutant = self.mutants[number]
+            tests = [
+                test for test in starting if (module.path, mutant.statement) in reach.get(test[0].nodeid, ())
+            ]
+            if not tests:
+                continue
+            if self._left() <= 0:
+                self.outcomes[number] = (UNCHECKED, "")
+                continue
+            items = [test[0] for test in sorted(tests, key=lambda test: test[2])]
+            seconds = LEAST_SECONDS + TIMES * sum(test[2] for test in tests)
+            with on_disk({module: mutant.in_source(module.source)}):
+                ((_, answer),) = in_children([("", functools.partial(tried, session, items), seconds)], 1)
+            failed = "it took too long, or ended the process" if answer is None else answer.get("failed", "?")
+            self.outcomes[number] = (KILLED, failed) if failed else (SURVIVED, "")
+
+    def _reach_of_processes(self, session, starting, unreached):
+        """By test the statements that run in processes which it starts."""
+        lines = {}
+        for number in unreached:
+            module, mutant = self.mutants[number]
+            lines.setdefault(module, set()).add(mutant.statement)
+        with tempfile.TemporaryDirectory() as folder:
+            noted = os.path.join(folder, "reached")
+            with on_disk({module: module.probed_source(asked, noted) for module, asked in lines.items()}):
+                reach = {}
+                for item, _, seconds, _, _ in starting:
+                    work = functools.partial(tried, session, [item])
+                    list(in_children([("", work, LEAST_SECONDS + TIMES * seconds)], 1))
+                    reach[item.nodeid] = noted_in(noted)
+        return reach
+
     def _control(self, session):
         """The unchanged code once more: tests that fail now have found what the runs before left."""
         items = [test[0] for test in self.tests if test[1]]
@@ -319,6 +364,39 @@ class Mutation:
                 )
         passed = sum(bool(test[1]) for test in self.tests)
         vulcan_common.say(type="mutation", tests=passed, seconds=round(time.monotonic() - self.start, 2))
+
+
+@contextlib.contextmanager
+def on_disk(sources):
+    """Other sources in the place of modules, with times that no compiled file has."""
+    try:
+        for module, source in sources.items():
+            write(module.path, source)
+        yield
+    finally:
+        for module in sources:
+            write(module.path, module.source)
+
+
+TIMES_WRITTEN = itertools.count(int(time.time()) - 10**8)
+
+
+def write(path, source):
+    with open(path, "wb") as file:
+        file.write(source)
+    written = next(TIMES_WRITTEN)
+    os.utime(path, (written, written))
+
+
+def noted_in(path):
+    """What probes on the disk have noted since this was asked last."""
+    try:
+        with open(path) as file:
+            noted = {(place, int(line)) for line, place in (row.rstrip("\n").split(" ", 1) for row in file)}
+        os.unlink(path)
+    except FileNotFoundError:
+        return set()
+    return noted
 
 
 def workers():

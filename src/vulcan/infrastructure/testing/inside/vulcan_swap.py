@@ -17,6 +17,17 @@ REACHED = "__vulcan_reached__"
 ADDRESS = ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_flags", "co_argcount")
 
 
+_NOTING = """
+def __vulcan_reached__(path, line, _seen=set()):
+    if line not in _seen:
+        import os
+        _seen.add(line)
+        noted = os.open(%s, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        os.write(noted, ("%%d %%s\\n" %% (line, path)).encode())
+        os.close(noted)
+"""
+
+
 class NotSwappable(Exception):
     """The live function can't take the code: its closure would not fit."""
 
@@ -41,6 +52,18 @@ class Module:
         tree = ast.parse(self.source)
         _Probes(self.path, set(lines)).visit(tree)
         return compile(ast.fix_missing_locations(tree), self.path, "exec", dont_inherit=True)
+
+    def probed_source(self, lines, file):
+        """Source of the whole file that notes in a file which of its statements ran, for processes that tests start."""
+        tree = ast.parse(self.source)
+        _Probes(self.path, set(lines)).visit(tree)
+        places = [
+            n for n, s in enumerate(tree.body) if isinstance(s, ast.ImportFrom) and s.module == "__future__"
+        ]
+        docstring = int(bool(tree.body) and ast.get_docstring(tree, clean=False) is not None)
+        at = max([docstring, *(n + 1 for n in places)])
+        tree.body[at:at] = ast.parse(_NOTING % repr(file)).body
+        return ast.unparse(ast.fix_missing_locations(tree)).encode()
 
     def swap(self, code):
         """Give live functions their code of a compiled block."""
