@@ -8,8 +8,9 @@ import pytest
 
 from fakes.cases import GOOD, NEW, OLD, PROOF, case, result, run
 from vulcan.domain.evidence import Owner
-from vulcan.domain.gates import judge, mutation
+from vulcan.domain.gates import judge, judge_as, mutation
 from vulcan.domain.gates.case import Case
+from vulcan.domain.kinds import WorkKind
 from vulcan.domain.mutation import Mutant, MutantOutcome, MutationRun
 from vulcan.domain.requirements import AcceptanceCriterion, Requirement
 from vulcan.domain.statements import statements_of
@@ -111,3 +112,10 @@ def test_a_change_that_fails_there_alone_is_proven_in_part() -> None:
     )
     assert judge(failing).in_words == "proven in part"
     assert judge(GOOD).proven
+
+
+def test_of_somebodys_change_single_points_may_be_open_but_not_too_many() -> None:
+    one, many = tried(*[KILLED] * 5, REMOVED), tried(KILLED, *[REMOVED] * 3)
+    assert judge_as(WorkKind.BEHAVIOUR, one).proven
+    assert not judge_as(WorkKind.REFACTORING, one).proven
+    assert not judge_as(WorkKind.BEHAVIOUR, many).proven

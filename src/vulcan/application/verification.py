@@ -216,9 +216,8 @@ async def _own_tests(
 
 
 def _shows_more(case: Case) -> bool:
-    """Whether the change comes with new test functions, or with existing ones that ask more than before."""
-    report = case.report
-    return bool(report.extended) or any(entry.test not in report.altered for entry in report.red_green)
+    """Whether the change comes with new test functions, or with existing ones that fail without it now."""
+    return any(entry.proves or entry.test not in case.report.altered for entry in case.report.red_green)
 
 
 def _case(job: Job, found: tuple[Finding, ...]) -> Case:

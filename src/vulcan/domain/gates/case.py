@@ -24,6 +24,7 @@ class Case:
     """Everything that is known about a change.
 
     `earlier` are the findings of the round before, `baseline` is what was seen of the project's tests before the work.
+    `strict` says whether each open point counts, since somebody is asked to mend it, or only too many of them.
     """
 
     requirement: Requirement
@@ -33,6 +34,7 @@ class Case:
     static: tuple[Finding, ...] = ()
     earlier: tuple[Finding, ...] = ()
     baseline: Baseline | None = None
+    strict: bool = True
 
     def is_preserving(self, test: str) -> bool:
         """Whether a new test shows only behaviour that was there before, so that it passes without the change, too."""

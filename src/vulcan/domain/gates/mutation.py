@@ -23,7 +23,7 @@ def judge(case: Case) -> GateResult:
         return GateResult(NAME, True, f"not checked: {run.note if run else 'no mutants were made'}")
     untold = [each for each in run.open if not each.told]
     enough = len(run.open) <= max(MOST_OPEN, MOST_OPEN_SHARE * run.checked)
-    passed = enough and not any(each.telling for each in untold)
+    passed = enough and not (case.strict and any(each.telling for each in untold))
     findings = () if passed else _findings(untold or list(run.open))
     return GateResult(NAME, passed, _detail(run), findings)
 
