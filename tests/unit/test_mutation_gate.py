@@ -60,7 +60,14 @@ def test_a_boundary_alone_is_reported_and_costs_no_round() -> None:
 
 @pytest.mark.parametrize("told", [False, True])
 def test_too_many_that_nothing_notices_fail_whoever_was_told(told: bool) -> None:
-    judged = mutation.judge(tried(KILLED, *[replace(BOUNDARY, told=told)] * 3))
+    judged = mutation.judge(tried(KILLED, *[replace(REMOVED, told=told)] * 3))
+    assert not judged.passed
+    assert len(judged.findings) == 1
+
+
+def test_limits_and_constants_do_not_fail_a_change_unless_nothing_at_all_is_noticed() -> None:
+    assert mutation.judge(tried(KILLED, *[BOUNDARY] * 9)).passed
+    judged = mutation.judge(tried(BOUNDARY))
     assert not judged.passed
     assert len(judged.findings) == 1
 

@@ -78,6 +78,6 @@ class MutationRun:
         return tuple(each for each in self.mutants if each.open)
 
     @property
-    def checked(self) -> int:
-        """How many there was time for."""
-        return self.killed + len(self.open)
+    def checked(self) -> tuple[Mutant, ...]:
+        """Those there was time for."""
+        return tuple(each for each in self.mutants if each.outcome is not MutantOutcome.NOT_CHECKED)

@@ -11,7 +11,8 @@ from vulcan.domain.texts import shortened
 
 NAME = MUTATION
 MOST_OPEN, MOST_OPEN_SHARE = 2, 1 / 3
-"""So many mutants, or so many of all, may go unnoticed: good suites notice 75 to 95 %, and some change nothing one can see."""
+"""So many telling mutants, or so many of them, may go unnoticed. Others are named and don't count: on real fixes of people as
+many moved limits and constants went unnoticed as were noticed, some of which nobody could see."""
 MOST_LINES = 12
 QUOTED = 80
 
@@ -22,19 +23,19 @@ def judge(case: Case) -> GateResult:
     if run is None or not run.mutants:
         return GateResult(NAME, True, f"not checked: {run.note if run else 'no mutants were made'}")
     untold = [each for each in run.open if not each.told]
-    enough = len(run.open) <= max(MOST_OPEN, MOST_OPEN_SHARE * run.checked)
-    passed = enough and not (case.strict and any(each.telling for each in untold))
+    telling = [each for each in run.checked if each.telling]
+    unnoticed = [each for each in telling if each.open]
+    enough = len(unnoticed) <= max(MOST_OPEN, MOST_OPEN_SHARE * len(telling)) and (run.killed or not run.open)
+    passed = bool(enough) and not (case.strict and any(each.telling for each in untold))
     findings = () if passed else _findings(untold or list(run.open))
     return GateResult(NAME, passed, _detail(run), findings)
 
 
 def _detail(run: MutationRun) -> str:
-    detail = (
-        f"{run.killed} of {run.checked} small changes of the changed lines are noticed by {run.tests} tests"
-    )
+    detail = f"{run.killed} of {len(run.checked)} small changes of the changed lines are noticed by {run.tests} tests"
     if run.open:
         detail += "; by none: " + ", ".join(_listed(run.open))
-    if unchecked := len(run.mutants) - run.checked:
+    if unchecked := len(run.mutants) - len(run.checked):
         detail += f"; not checked for want of time: {unchecked}"
     return f"{detail}; {run.note}" if run.note else detail
 
