@@ -224,6 +224,7 @@ class TestReport:
         unseen: test files that import what the change touches, and that the base run does not see.
         unmentioned: literals of the instruction that no test of their statement names.
         extended: altered ones that ask more than before: as they were they pass with the change, as they are they fail without.
+        flaky: new tests that pass and fail on the same code: in other order, with another hash seed, in another time zone.
         mutation: which small changes of the changed lines tests notice; None in logs from before that was looked at.
     """
 
@@ -242,4 +243,5 @@ class TestReport:
     unseen: tuple[str, ...] = ()
     unmentioned: tuple[Unmentioned, ...] = ()
     extended: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
     mutation: MutationRun | None = None

@@ -28,6 +28,8 @@ class TestRequest:
         empty_bodies: functions of a commit to run with emptied bodies, as `path::qualified.name`; where it is not
             Python that runs the tests, as `path::line`, the innermost function around that line.
         beside_all: collect the whole suite, and of it run `ids` only.
+        variables: further environment variables of the run.
+        reverse: run the tests in the opposite order; Python's runners only.
     """
 
     __test__ = False
@@ -39,6 +41,8 @@ class TestRequest:
     empty_bodies: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     beside_all: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True)

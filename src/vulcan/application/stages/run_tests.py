@@ -47,6 +47,11 @@ MUTATION_SECONDS, MUTATION_TIMES = 10.0, 4.0
 """Time for all mutants: so much, and so many times what the tests take that are run against them."""
 AFFECTED_SECONDS = 20.0
 """Existing tests run against mutants while they take no longer than this together."""
+VARIATIONS = (
+    ({"PYTHONHASHSEED": "4207", "TZ": "EAST-13"}, True),
+    ({"PYTHONHASHSEED": "90125", "TZ": "WEST+11"}, False),
+)
+"""Variables, and whether the order is turned round; zones in POSIX's form, which needs no data files."""
 NO_TESTS = TestRun((), exit_code=5)
 """A run of no tests at all, with pytest's exit code for it; asked for none a runner would run the whole suite."""
 _SOURCE = re.compile(r"\.(?:go|[cm]?jsx?|[cm]?tsx?)$")
@@ -84,6 +89,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
     changed = changed_by_requirement(requirement_of(job), base_run, existing)
     request = replace(_request(services, log), ids=tuple(dict.fromkeys((*ids, *changed))), measure=measure)
     new = await _run(services, log, trees, trees.head, request) if request.ids else TestRunResult(NO_TESTS)
+    flaky = await _flaky(services, log, trees, ids, new.run)
     red_green = await _red_green(services, log, trees, ids, new.run, red, form)
     mutation = await _mutation(services, log, trees, added, request, new.run, existing)
     report = TestReport(
@@ -101,6 +107,7 @@ async def run_tests(services: Services, log: JobLog) -> None:
         unseen=await _unseen(services, log, trees),
         unmentioned=unmentioned(requirement_of(job), job.testing, _texts(services, trees)),
         extended=extended(changes.altered, red_green, existing),
+        flaky=flaky,
         mutation=mutation,
     )
     log.append(TestsRun(report, job.round))
@@ -268,6 +275,21 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
         request = replace(_request(services, log), ids=tuple(tests), empty_bodies=functions)
         run = (await services.runner.run(after.path, after.environment, request)).run
     return None if run.note else run
+
+
+async def _flaky(
+    services: Services, log: JobLog, trees: Trees, ids: Sequence[str], new: TestRun
+) -> tuple[str, ...]:
+    """New tests that pass, and fail when they run again with what no test may depend on varied."""
+    passing = tuple(test for test in ids if new.passes(test))
+    if not passing:
+        return ()
+    request = replace(_request(services, log), ids=passing)
+    varied = [replace(request, variables=each, reverse=backwards) for each, backwards in VARIATIONS]
+    runs = await asyncio.gather(*(_run(services, log, trees, trees.head, each) for each in varied))
+    return tuple(
+        t for t in passing if any(r.run.of(t) and not r.run.passes(t) for r in runs if not r.run.note)
+    )
 
 
 async def _mutation(

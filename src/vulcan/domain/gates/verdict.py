@@ -10,6 +10,7 @@ from vulcan.domain.gates import (
     criteria,
     demands,
     existing_tests,
+    flaky,
     honest_tests,
     mutation,
     preserved,
@@ -26,6 +27,7 @@ GATES: tuple[Gate, ...] = (
     existing_tests.judge,
     honest_tests.judge,
     criteria.judge,
+    flaky.judge,
     red_green.judge,
     mutation.judge,
     demands.judge,
@@ -38,7 +40,7 @@ GATES_BY_KIND: dict[WorkKind, tuple[Gate, ...]] = {
     WorkKind.REFACTORING: (change.judge, *ALWAYS, preserved.judge, mutation.judge),
     WorkKind.SETTINGS: (change.judge, *ALWAYS),
     WorkKind.DOCUMENTS: (change.judge, *ALWAYS),
-    WorkKind.TESTS: (*ALWAYS, criteria.judge),
+    WorkKind.TESTS: (*ALWAYS, criteria.judge, flaky.judge),
 }
 """What counts for each kind: what a change can't have, such as tests that fail without it, is not asked of it."""
 

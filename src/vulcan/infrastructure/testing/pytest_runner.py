@@ -97,6 +97,7 @@ def python_variables(
         **{name: box.inside(path) for name, path in ELSEWHERE.items()},
         "VULCAN_SETTINGS": _settings(box, environment, request, canary),
         "PYTHONPATH": "",
+        **request.variables,
     }
 
 
@@ -113,6 +114,7 @@ def _settings(box: Box, environment: PreparedEnvironment, request: TestRequest, 
             "test_timeout": request.test_timeout,
             "measure": {path: list(lines) for path, lines in request.measure.items()},
             "stub_absent": request.stub_absent,
+            "reverse": request.reverse,
         }
     )
 

@@ -20,6 +20,7 @@ ROOT = SETTINGS["root"]
 OUT = open(SETTINGS["report"], "a", buffering=1, encoding="utf-8")  # noqa: SIM115 - open as long as the run
 WANTED = frozenset(SETTINGS["ids"])
 CANARY = SETTINGS.get("canary", "")
+REVERSE = SETTINGS.get("reverse", False)
 MEASURED = {os.path.join(ROOT, path): set(lines) for path, lines in SETTINGS["measure"].items()}
 HITS = {path: set() for path in MEASURED}
 RAN = [False]

@@ -477,4 +477,4 @@ if __name__ == "__main__":
         plugins = [Selection()]
         load_with(ASKED["only"])
     vulcan_common.restore_path(os.getcwd())
-    sys.exit(pytest.main([*ARGUMENTS, "--capture=sys"], plugins=plugins))
+    sys.exit(pytest.main([*ARGUMENTS, "--capture=sys", "--tb=no"], plugins=plugins))

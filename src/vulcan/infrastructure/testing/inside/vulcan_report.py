@@ -6,6 +6,7 @@ from vulcan_common import (
     MEASURED,
     MESSAGE,
     RAN,
+    REVERSE,
     WANTED,
     fill_absent,
     is_wanted,
@@ -32,6 +33,8 @@ def pytest_collection_modifyitems(config, items):
     keep = [i for i in items if is_wanted(i.nodeid)]
     kept = set(map(id, keep))
     config.hook.pytest_deselected(items=[i for i in items if id(i) not in kept])
+    if REVERSE:
+        keep.reverse()
     items[:] = keep + (canary_beside(keep[-1]) if keep and CANARY else [])
 
 
