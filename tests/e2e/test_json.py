@@ -36,6 +36,7 @@ def check(name: str, out: str, *, whole: bool = False) -> list[dict[str, Any]]:
 def test_what_looks_at_a_job(state: Path, cli: Cli) -> None:
     check("jobs", cli("jobs", "--json"))
     check("show", cli("show", "--json"), whole=True)
+    check("verify", cli("show", "--statement"), whole=True)
     events = check("events", cli("show", "--json", "--events"))
     assert len(events) == len(whole_job().log)
     check("stats", cli("stats", "--json"), whole=True)

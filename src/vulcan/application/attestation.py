@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from vulcan.application.commits import request_of, requirement_of
 from vulcan.application.verification import Verification
 from vulcan.domain.codec import encode
+from vulcan.domain.errors import UserError
+from vulcan.domain.evidence import Verdict
+from vulcan.domain.job import Job
+from vulcan.domain.kinds import WorkKind
 from vulcan.domain.testing import Outcome, TestReport, TestResult
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -18,29 +23,55 @@ EVIDENCE_VERSION = 1
 
 
 def statement_of(seen: Verification) -> dict[str, Any]:
-    """The statement on the commit that was judged."""
-    outcomes = _outcomes(seen.report)
+    """The statement on a change that `vulcan verify` judged."""
+    evidence = {
+        "kind": seen.kind.value,
+        "baseline": encode(seen.baseline),
+        "unjudged": list(seen.unjudged),
+        "protected": [encode(finding) for finding in seen.protected],
+    }
+    return _statement(seen.base, seen.report, seen.verdict, evidence)
+
+
+def job_statement(job_id: str, job: Job) -> dict[str, Any]:
+    """The statement on the newest commit that a job has judged.
+
+    Raises:
+        UserError: there is no verdict yet.
+    """
+    if job.report is None or job.verdict is None:
+        raise UserError("nothing was judged yet", hint=f"See where it stands: vulcan show {job_id}")
+    evidence = {
+        "job": job_id,
+        "kind": WorkKind.BEHAVIOUR.value,
+        "requirement": encode(requirement_of(job)),
+        "baseline": encode(job.baseline) if job.baseline else None,
+        "unjudged": [],
+        "protected": [],
+    }
+    return _statement(request_of(job).base_commit, job.report, job.verdict, evidence)
+
+
+def _statement(base: str, report: TestReport, verdict: Verdict, evidence: dict[str, Any]) -> dict[str, Any]:
+    outcomes = _outcomes(report)
     return {
         "_type": STATEMENT,
-        "subject": [{"name": "change", "digest": {"gitCommit": seen.head}}],
+        "subject": [{"name": "change", "digest": {"gitCommit": report.commit}}],
         "predicateType": TEST_RESULT,
         "predicate": {
-            "result": "PASSED" if seen.verdict.proven else "FAILED",
+            "result": "PASSED" if verdict.proven else "FAILED",
             "configuration": [
-                {"name": "base", "digest": {"gitCommit": seen.base}},
-                {"name": "environment", "digest": {"sha256": seen.report.environment}},
+                {"name": "base", "digest": {"gitCommit": base}},
+                {"name": "environment", "digest": {"sha256": report.environment}},
             ],
             "passedTests": _named(outcomes, Outcome.PASSED),
             "warnedTests": _named(outcomes, Outcome.SKIPPED),
             "failedTests": _named(outcomes, Outcome.FAILED, Outcome.ERROR),
             "evidence": {
                 "version": EVIDENCE_VERSION,
-                "kind": seen.kind.value,
-                "verdict": encode(seen.verdict),
-                "report": encode(seen.report),
-                "baseline": encode(seen.baseline),
-                "unjudged": list(seen.unjudged),
-                "protected": [encode(finding) for finding in seen.protected],
+                "verdict": encode(verdict),
+                "report": encode(report),
+                **evidence,
             },
         },
     }

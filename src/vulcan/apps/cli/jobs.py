@@ -58,9 +58,14 @@ def _row(job: str, state: Job) -> JobRow:
 @click.option("--events", is_flag=True, help="The log, a line an event.")
 @click.option("--diff", is_flag=True, help="The change as a diff.")
 @click.option("--json", "as_json", is_flag=True, help="The evidence (or with --events the log) for machines.")
+@click.option(
+    "--statement", is_flag=True, help="The evidence as an in-toto statement, for machines; schema: verify."
+)
 @click.option("--recording", is_flag=True, help="The model's replies, as a recorded: model plays them.")
 @click.option("--follow", is_flag=True, help="Show events as they come, until the job waits or has ended.")
-def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, follow: bool) -> None:
+def show(
+    job: str, *, events: bool, diff: bool, as_json: bool, statement: bool, recording: bool, follow: bool
+) -> None:
     """Show JOB (default: the newest): its pull request and evidence."""
     vulcan = open_vulcan()
     queries = vulcan.jobs.queries
@@ -73,6 +78,10 @@ def show(job: str, *, events: bool, diff: bool, as_json: bool, recording: bool, 
         _show_events(queries, found, view, follow=follow)
     elif diff:
         click.echo(safe(queries.diff(found)), nl=False)
+    elif statement:
+        from vulcan.application.attestation import job_statement
+
+        click.echo(json.dumps(job_statement(found, queries.job(found))))
     elif as_json:
         from vulcan.application.report import machine_report
 

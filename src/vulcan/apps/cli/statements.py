@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # pydantic reads this one on Python 3.1
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.evidence import Finding, Verdict
 from vulcan.domain.kinds import WorkKind
+from vulcan.domain.requirements import Requirement
 from vulcan.domain.testing import TestReport
 
 
@@ -28,9 +29,11 @@ class Evidence:
     kind: WorkKind
     verdict: Verdict
     report: TestReport
-    baseline: Baseline
+    baseline: Baseline | None
     unjudged: tuple[str, ...]
     protected: tuple[Finding, ...]
+    job: str = ""
+    requirement: Requirement | None = None
 
 
 class ResultPredicate(TypedDict):
@@ -45,7 +48,7 @@ class ResultPredicate(TypedDict):
 
 
 class Statement(TypedDict):
-    """What `vulcan verify --json` prints."""
+    """What `vulcan verify --json` and `vulcan show --statement` print."""
 
     _type: Literal["https://in-toto.io/Statement/v1"]
     subject: list[Resource]
