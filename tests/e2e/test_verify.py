@@ -181,6 +181,7 @@ def test_what_the_instruction_names_must_stand_in_the_tests(cli: Cli, project: P
 
 def test_a_test_that_may_change_may_change(cli: Cli, project: Path) -> None:
     write(project, {"sizes.py": REFACTORED, "tests/test_sizes.py": TESTS.replace("== 0", "== 0.0")})
+    assert "name them: --changes-test TEST" in cli("verify", str(project), code=3)
     out = cli("verify", str(project), "--changes-test", "tests/test_sizes.py::test_total")
     assert "HOLDS" in out
 

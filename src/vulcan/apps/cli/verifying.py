@@ -130,6 +130,8 @@ def lines_of(seen: Verification) -> list[str]:
     lines += [f"- {_finding(each)}" for each in findings[:MOST_FINDINGS]]
     if len(findings) > MOST_FINDINGS:
         lines.append(f"- and {len(findings) - MOST_FINDINGS} more, see --json")
+    if any(each.path in seen.report.altered for each in findings):
+        lines.append("if the change may alter existing tests, name them: --changes-test TEST")
     lines += [f"look at it: {_finding(each)}" for each in seen.protected]
     if seen.unjudged:
         lines.append(
