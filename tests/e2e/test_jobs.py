@@ -342,6 +342,7 @@ def test_an_existing_test_that_the_instruction_changes_may_change(
 ABSENT = {
     "weak": ("import calc\n\n\ndef test_add():\n    calc.double(2)\n", 3),
     "strong": ("import calc\n\n\ndef test_add():\n    assert calc.double(2) == 4\n", 0),
+    "looks at nothing": ("import calc\n\n\ndef test_add():\n    assert calc.double(2) != 5\n", 3),
     "top-level import": ("from calc import double\n\n\ndef test_add():\n    assert double(2) == 4\n", 0),
 }
 

@@ -54,6 +54,18 @@ CHANGES: dict[str, tuple[dict[str, str], str, str, int]] = {
         "✓ mutation",
         0,
     ),
+    "a test that expects None": (
+        {
+            "sizes.py": SIZES + "\n\ndef first(sizes):\n    return sizes[0] if sizes else None\n",
+            "tests/test_first.py": (
+                "import sizes\n\n\ndef test_first():\n    assert sizes.first([2, 3]) == 2\n\n\n"
+                "def test_none():\n    assert sizes.first([]) is None\n"
+            ),
+        },
+        "HOLDS: new or changed behaviour",
+        "2 of 2 new tests prove the change (grades: 0 A, 2 B, 0 C, 0 F)",
+        0,
+    ),
     "behaviour that is tested in part": (
         {"sizes.py": SIZES + LARGEST, "tests/test_largest.py": WEAK},
         "HOLDS: new or changed behaviour",

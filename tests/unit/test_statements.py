@@ -79,6 +79,9 @@ def test_background_has_no_words_of_demand() -> None:
         ("Change src/a/b.py and README.md", ("src/a/b.py", "README.md")),
         ("Add `parse_size(text)` and `f(x: int, *args) -> str`", ("parse_size", "f")),
         ("So `add(2, 3)` is 5", ("add(2, 3)", "5")),
+        ("Add `call(f, times=3, on=None)`", ("call",)),
+        ("Add `call(f: Callable, *, times: int = 3)`", ("call",)),
+        ("So `call(times=0)` must fail", ("call(times=0)",)),
         ("See #12, v1.2 and utf-8", ()),
         ("`a` and `a`", ("a",)),
     ],
@@ -160,3 +163,8 @@ WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "Delta"]), min_size=
 def test_every_line_is_in_a_statement(lines: list[str], form: str) -> None:
     whole = " ".join(texts("\n".join(form.format(line) for line in lines)))
     assert all(word in whole for line in lines for word in line.split())
+
+
+def test_names_of_parameters_need_not_be_named() -> None:
+    instruction = "Add `call(f, times=3)`. It calls `f` at most `times` times, and never `g`."
+    assert [each.literals for each in statements_of(instruction)] == [("call",), ("g",)]

@@ -27,9 +27,10 @@ class Statement:
 def statements_of(instruction: str) -> tuple[Statement, ...]:
     """The statements of an instruction in their order; headings and lines without a word say nothing by themselves."""
     found: list[Statement] = []
+    parameters = _parameters(instruction)
     for text in _texts(instruction):
         block = text.startswith("```")
-        literals = () if block else literals_of(text)
+        literals = () if block else tuple(x for x in literals_of(text) if x not in parameters)
         found.append(Statement(f"S{len(found) + 1}", text, literals, bool(_DEMAND.search(text))))
     return tuple(found)
 
@@ -137,12 +138,26 @@ _NAME_AND_ARGUMENTS = re.compile(r"(?:def |class )?([\w.]+)\(([^()]*)\)")
 _PLACEHOLDER = re.compile(r"\*{0,2}[^\W\d]\w*(?:\s*:\s*[\w.\[\]|]+)?|\.{3}|[*/]|")
 
 
-def _signature_name(literal: str) -> str:
-    """The name of a signature with placeholders, such as `f(x, *args)`; empty for anything else."""
+_DEFAULT = re.compile(r"([^\W\d]\w*)(?:\s*:\s*[\w.\[\]|]+)?\s*=\s*.+")
+
+
+def _signature(literal: str) -> tuple[str, tuple[str, ...]]:
+    """Name and parameters of a signature such as `f(x, *args, limit=40)`; empty for a call such as `f(limit=40)`."""
     match = _NAME_AND_ARGUMENTS.match(literal)
-    if match and all(_PLACEHOLDER.fullmatch(argument.strip()) for argument in match[2].split(",")):
-        return match[1]
-    return ""
+    if not match:
+        return "", ()
+    arguments = [argument.strip() for argument in match[2].split(",")]
+    plain = [argument for argument in arguments if _PLACEHOLDER.fullmatch(argument)]
+    defaults = [found[1] for argument in arguments if (found := _DEFAULT.fullmatch(argument))]
+    if not plain or len(plain) + len(defaults) < len(arguments):
+        return "", ()
+    return match[1], (*(each.split(":")[0].strip(" *") for each in plain), *defaults)
+
+
+def _parameters(instruction: str) -> set[str]:
+    """Names of parameters in the signatures of an instruction: a test may pass them without their names."""
+    literals = (match[match.lastgroup or 0] or "" for match in _LITERAL.finditer(instruction))
+    return {name for literal in literals for name in _signature(literal.strip())[1]}
 
 
 def _number(literal: str) -> str:
@@ -156,7 +171,7 @@ def literals_of(text: str) -> tuple[str, ...]:
     found = []
     for match in _LITERAL.finditer(text):
         literal = (match[match.lastgroup or 0] or "").strip(" ")
-        literal = _signature_name(literal) or literal
+        literal = _signature(literal)[0] or literal
         if match.lastgroup == "number":
             literal = _number(literal)
         if literal:

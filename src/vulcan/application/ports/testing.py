@@ -27,6 +27,7 @@ class TestRequest:
         arguments: further arguments for the runner, from the settings.
         empty_bodies: functions of a commit to run with emptied bodies, as `path::qualified.name`; where it is not
             Python that runs the tests, as `path::line`, the innermost function around that line.
+        filled_bodies: let emptied functions of Python return an object that equals no other, instead of None.
         beside_all: collect the whole suite, and of it run `ids` only.
         variables: further environment variables of the run.
         reverse: run the tests in the opposite order; Python's runners only.
@@ -40,6 +41,7 @@ class TestRequest:
     stub_absent: bool = False
     empty_bodies: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    filled_bodies: bool = False
     beside_all: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
     reverse: bool = False

@@ -229,11 +229,12 @@ async def _red_green(
         return tuple(entries)
     emptied = await _emptied_run(services, log, trees, sorted(absent | aloof))
     asked = absent if emptied is None else absent | aloof
+    passing = {test for test in asked if emptied is None or emptied.passes(test)}
+    if emptied is not None and passing:  # a test that expects None is told from one that looks at nothing
+        filled = await _emptied_run(services, log, trees, sorted(passing), filled=True)
+        passing = {test for test in passing if filled is None or filled.passes(test)}
     return tuple(
-        replace(e, kills_empty_body=emptied is not None and not emptied.passes(e.test))
-        if e.test in asked
-        else e
-        for e in entries
+        replace(e, kills_empty_body=e.test not in passing) if e.test in asked else e for e in entries
     )
 
 
@@ -262,7 +263,9 @@ async def _changes_values(services: Services, log: JobLog, trees: Trees) -> bool
         return await services.inspector.changes_values(before.path, after.path, trees.product_paths)
 
 
-async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Sequence[str]) -> TestRun | None:
+async def _emptied_run(
+    services: Services, log: JobLog, trees: Trees, tests: Sequence[str], *, filled: bool = False
+) -> TestRun | None:
     """Run tests on the change with the bodies of its new and changed functions emptied."""
     paths = [path for path in trees.product_paths if path.endswith(".py")]
     async with (
@@ -272,7 +275,9 @@ async def _emptied_run(services: Services, log: JobLog, trees: Trees, tests: Seq
         functions = await services.inspector.changed_functions(before.path, after.path, paths)
         if not functions:
             return None
-        request = replace(_request(services, log), ids=tuple(tests), empty_bodies=functions)
+        request = replace(
+            _request(services, log), ids=tuple(tests), empty_bodies=functions, filled_bodies=filled
+        )
         run = (await services.runner.run(after.path, after.environment, request)).run
     return None if run.note else run
 

@@ -83,6 +83,6 @@ async def ask(box: Box, do: str, program: str = PROGRAM, **more: Any) -> Any:
         raise VulcanError(f"the source can't be read: {result.output[-500:]}") from error
 
 
-async def empty(box: Box, functions: Sequence[str]) -> tuple[str, ...]:
+async def empty(box: Box, functions: Sequence[str], *, filled: bool = False) -> tuple[str, ...]:
     """Empty the bodies of functions in a box's workspace; returns those that were found."""
-    return tuple(await ask(box, "empty", functions=list(functions)))
+    return tuple(await ask(box, "empty", functions=list(functions), filled=filled))

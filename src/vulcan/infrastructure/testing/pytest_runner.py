@@ -70,7 +70,7 @@ class PytestRunner:
                 self._sandbox, self._toolbox, self._limits, checkout, environment, folder
             ) as box:
                 if request.empty_bodies:
-                    await empty(box, request.empty_bodies)
+                    await empty(box, request.empty_bodies, filled=request.filled_bodies)
                 result = await box.run(
                     self._argv(box, environment, request, more),
                     timeout=request.timeout,

@@ -68,7 +68,7 @@ class UnittestRunner:
                 self._sandbox, self._toolbox, self._limits, checkout, environment, folder
             ) as box:
                 if request.empty_bodies:
-                    await empty(box, request.empty_bodies)
+                    await empty(box, request.empty_bodies, filled=request.filled_bodies)
                 result = await box.run(
                     _argv(box, environment, request, started),
                     timeout=request.timeout,

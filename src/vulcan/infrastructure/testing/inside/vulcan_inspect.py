@@ -312,8 +312,16 @@ def yields(node):
     return False
 
 
+def body_of(node, filled):
+    """Statements that do nothing; a constructor can only return None."""
+    value = ast.parse("object()", mode="eval").body if filled and node.name != "__init__" else None
+    if yields(node):
+        return [ast.Expr(ast.Yield(value))] if value else [ast.Return(None), ast.Expr(ast.Yield(None))]
+    return [ast.Return(value)]
+
+
 def empty_bodies(request):
-    """Rewrite the named functions of `head` so that they do nothing and return None."""
+    """Rewrite the named functions of `head` so that they do nothing and return None, or an object that equals no other."""
     done = []
     wanted = {}
     for entry in request["functions"]:
@@ -324,10 +332,7 @@ def empty_bodies(request):
         found = [name for name in functions(tree) if name in names]
         for name, node in functions(tree).items():
             if name in found:
-                body = [ast.Return(None)]
-                if yields(node):
-                    body.append(ast.Expr(ast.Yield(None)))
-                node.body = body
+                node.body = body_of(node, request.get("filled"))
                 done.append(path + "::" + name)
         if found:
             with open(os.path.join(request["head"], path), "w", encoding="utf-8") as file:
