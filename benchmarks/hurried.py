@@ -160,7 +160,7 @@ CACHE = Task(
         "S1": "cache = Cache(size=1)\n    cache.put('key', 'value')\n    assert cache.get('key') == 'value'\n    assert cache.get('x') is None",
         "S2": "assert Cache(1).get('x') is None",
         "S3": "cache = Cache(2)\n    for key in 'abc':\n        cache.put(key, key)\n    assert (cache.get('a'), cache.get('b')) == (None, 'b')",
-        "S4": "cache = Cache(2)\n    cache.put('a', 1)\n    cache.put('b', 2)\n    cache.get('a')\n    cache.put('c', 3)\n    assert (cache.get('a'), cache.get('b')) == (1, None)\n    cache.put('c', 4)\n    cache.put('a', 5)\n    cache.put('d', 6)\n    assert (cache.get('c'), cache.get('a')) == (None, 5)",
+        "S4": "cache = Cache(2)\n    cache.put('a', 1)\n    cache.put('b', 2)\n    cache.get('a')\n    cache.put('c', 3)\n    assert (cache.get('a'), cache.get('b')) == (1, None)\n    cache.get('c')\n    cache.put('a', 5)\n    cache.put('d', 6)\n    assert (cache.get('c'), cache.get('a')) == (None, 5)",
         "S5": "cache = Cache(2)\n    cache.put('a', 1)\n    cache.put('b', 2)\n    cache.put('b', 3)\n    assert (cache.get('a'), cache.get('b')) == (1, 3)",
         "S6": "cache = Cache(size=0)\n    cache.put('a', 1)\n    assert cache.get('a') is None",
     },
