@@ -61,8 +61,8 @@ def verify(
 ) -> None:
     """Judge anybody's change, without a model.
 
-    What is judged is a folder with its uncommitted files, or a branch. The project's tests must still hold, new ones must fail without the change and pass with it, and notice small changes of
-    it. Exit code 0 only if all holds, 3 if not.
+    What is judged is a folder with its uncommitted files, or a branch. The project's tests must still hold, new ones must fail
+    without the change and pass with it, and notice small changes of it. Exit code 0 only if all holds, 3 if not.
     """
     from vulcan.apps.cli.common import overrides_from
 
