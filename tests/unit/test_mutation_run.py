@@ -259,6 +259,7 @@ def test_code_that_only_processes_run_is_tried_in_them(tmp_path: Path) -> None:
     assert seen["len(words) > LIMIT -> not len(words) > LIMIT"] is KILLED
     assert seen["len(words) + 1 -> len(words) - 1"] is KILLED
     assert seen["2 -> None"] is KILLED
+    assert seen["3 -> 4"] is KILLED, "a constant of a program that no test imports"
     assert seen["len(words) > LIMIT -> len(words) >= LIMIT"] is SURVIVED
     assert seen['print("too many", file=sys.stderr) -> pass'] is SURVIVED
     assert seen["a * 2 -> None"] is NOT_RUN

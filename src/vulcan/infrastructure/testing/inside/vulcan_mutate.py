@@ -222,7 +222,7 @@ class Mutation:
         collected = time.monotonic() - self.start
         limit = SETTINGS["test_timeout"] * len(session.items)
         work = lambda: seen(session, self.modules, self._lines())  # noqa: E731
-        ((_, tests),) = in_children([("", work, min(limit, 4 * ASKED["seconds"]))], 1)
+        ((_, tests),) = in_children([("", work, max(1.0, min(limit, ASKED["seconds"])))], 1)
         if not isinstance(tests, list):
             told = tests["error"] if tests else "they took too long, or ended the process"
             vulcan_common.say(type="mutation", note="the tests could not run in a fork: %s" % told)
@@ -302,7 +302,11 @@ class Mutation:
     def _started(self, session):
         """Mutants that only processes run which tests start: these read them from the disk, one after the other."""
         starting = [test for test in self.tests if test[1] and test[4]]
-        unreached = [n for n, outcome in self.outcomes.items() if outcome and outcome[0] == UNREACHED]
+        unreached = [
+            number
+            for number, outcome in self.outcomes.items()
+            if outcome and (outcome[0] == UNREACHED or (outcome[0] == SURVIVED and number in self.cold))
+        ]
         if not starting or not unreached or self._left() <= 0:
             return
         reach = self._reach_of_processes(session, starting, unreached)
@@ -334,6 +338,8 @@ class Mutation:
             with on_disk({module: module.probed_source(asked, noted) for module, asked in lines.items()}):
                 reach = {}
                 for item, _, seconds, _, _ in starting:
+                    if self._left() <= 0:
+                        break
                     work = functools.partial(tried, session, [item])
                     list(in_children([("", work, LEAST_SECONDS + TIMES * seconds)], 1))
                     reach[item.nodeid] = noted_in(noted)
