@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 import types
 from importlib import util
 from pathlib import Path
@@ -254,4 +253,3 @@ def test_the_same_code_in_other_words_is_the_same(tmp_path: Path) -> None:
     block = (13, 15)
     other = LIVE.replace("return n * 2", "return (n * (1 + 1))").encode()
     assert swap.is_same(module.compiled(block), module.compiled(block, other))
-    assert sys.version_info >= (3, 11)

@@ -36,12 +36,16 @@ def subject(requirement: Requirement) -> str:
     return shortened(line, SUBJECT_LENGTH, "...")
 
 
+def without_tests(repository: Repository, base: str, head: str) -> str:
+    """The tree (or commit) `head`, but with all test files as they are in `base`."""
+    kept_out = [each.path for each in test_artifacts(repository, base, head)]
+    return repository.overlay(head, base, kept_out) if kept_out else head
+
+
 def code_commit(repository: Repository, job: Job, job_id: str, tree: str) -> str:
     """Commit what the coder changed outside of tests; the rest of its work is left out."""
     request, requirement = request_of(job), requirement_of(job)
-    changed = [a.path for a in repository.changes(request.base_commit, tree)]
-    kept_out = [p for p in changed if is_test_path(p)]
-    product = repository.overlay(tree, request.base_commit, kept_out) if kept_out else tree
+    product = without_tests(repository, request.base_commit, tree)
     criteria = "\n".join(f"{c.id}: {on_one_line(without_secrets(c.text))}" for c in requirement.criteria)
     message = f"{subject(requirement)}\n\n{criteria}\n\nVulcan-Job: {job_id}\n"
     return repository.commit(product, request.base_commit, message)

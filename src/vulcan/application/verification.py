@@ -7,15 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vulcan.application.commits import product_artifacts, test_artifacts
+from vulcan.application.commits import product_artifacts, test_artifacts, without_tests
 from vulcan.application.jobs.commands import new_job_id
 from vulcan.application.jobs.log import JobLog
 from vulcan.application.ports import BlobStore, Clock, EventStore, Observer, SourceRepository
 from vulcan.application.ports.project import Project, Projects
 from vulcan.application.protected import find_protected
 from vulcan.application.services import Services
+from vulcan.application.stages.judge import case_of
 from vulcan.application.stages.prepare import prepare
-from vulcan.application.stages.run_tests import run_tests
+from vulcan.application.stages.run_tests import compare, run_tests
 from vulcan.application.stages.validate import computed_findings
 from vulcan.domain.baseline import Baseline
 from vulcan.domain.budget import Budget
@@ -24,7 +25,6 @@ from vulcan.domain.events import CodeGenerated, JobRequested, RequirementsAnalyz
 from vulcan.domain.evidence import Finding, Verdict
 from vulcan.domain.gates import Case, judge_as
 from vulcan.domain.generation import CodeArtifact, CodeGeneration, CodeMetadata
-from vulcan.domain.job import Job
 from vulcan.domain.kinds import WorkKind, kind_of
 from vulcan.domain.policy import ReviewPolicy
 from vulcan.domain.requirements import AcceptanceCriterion, CriterionKind, Requirement
@@ -138,7 +138,7 @@ async def _verified(
     if log.job.baseline is None or log.job.outcome is not None:
         raise UserError(log.job.reason, hint=log.job.next_steps)
     tests = test_artifacts(services.repository, base, head)
-    code = _product_commit(services, base, head, [each.path for each in tests])
+    code = without_tests(services.repository, base, head)
     generation = CodeGeneration(
         Requirement("", ()), product_artifacts(services.repository, base, head), CodeMetadata(base, code, 1)
     )
@@ -152,7 +152,7 @@ async def _verified(
         TestsGenerated(testing),
     )
     await run_tests(services, log)
-    case = _case(log.job, found)
+    case = replace(case_of(log.job), static=found)
     kind = kind_of([each.path for each in generation.artifacts], new_tests=_shows_more(case))
     return Verification(
         base,
@@ -194,40 +194,16 @@ def _requirement(proposal: Proposal) -> Requirement:
     )
 
 
-def _product_commit(services: Services, base: str, head: str, tests: Sequence[str]) -> str:
-    """The change without its tests, as the coder of a job would have left it."""
-    tree = services.repository.overlay(head, base, tests) if tests else head
-    return services.repository.commit(tree, base, "The change without its tests") if tests else head
-
-
 async def _own_tests(
     services: Services, log: JobLog, base: str, head: str, tests: Sequence[CodeArtifact]
 ) -> tuple[str, ...]:
     """Test functions that the change adds or alters."""
-    paths = [each.path for each in tests]
-    if not paths:
+    if not tests:
         return ()
-    async with (
-        services.checkouts.clean(log.id, base, base) as before,
-        services.checkouts.clean(log.id, head, base) as after,
-    ):
-        changes = await services.inspector.compare_tests(before.path, after.path, paths)
+    changes = await compare(services, log, base, head, [each.path for each in tests])
     return changes.new + tuple(test for test in changes.altered if "::" in test)
 
 
 def _shows_more(case: Case) -> bool:
     """Whether the change comes with new test functions, or with existing ones that fail without it now."""
     return any(entry.proves or entry.test not in case.report.altered for entry in case.report.red_green)
-
-
-def _case(job: Job, found: tuple[Finding, ...]) -> Case:
-    if job.requirement is None or job.generation is None or job.testing is None or job.report is None:
-        raise UserError("the tests of the change could not be run", hint=job.reason)
-    return Case(
-        requirement=job.requirement,
-        generation=job.generation,
-        testing=job.testing,
-        report=job.report,
-        static=found,
-        baseline=job.baseline,
-    )

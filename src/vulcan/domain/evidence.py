@@ -118,6 +118,8 @@ class DemandProof:
 
 DEMANDS = "demands"
 """The gate that counts what of the instruction is shown."""
+EXISTING_TESTS = "existing tests"
+"""The gate that looks at the tests that were there before the change."""
 MUTATION = "mutation"
 """The gate that counts which small changes of the changed lines tests notice."""
 

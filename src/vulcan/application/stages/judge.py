@@ -9,15 +9,20 @@ from vulcan.domain.errors import VulcanError
 from vulcan.domain.events import EvidenceJudged
 from vulcan.domain.gates import Case
 from vulcan.domain.gates import judge as judge_case
+from vulcan.domain.job import Job
 
 
 async def judge(services: Services, log: JobLog) -> None:
     """Append the verdict; pure but for the append."""
     del services
-    job = log.job
+    log.append(EvidenceJudged(judge_case(case_of(log.job)), log.job.round))
+
+
+def case_of(job: Job) -> Case:
+    """All that is known of a job's change."""
     if job.generation is None or job.testing is None or job.report is None:
         raise VulcanError("there are no results to judge")
-    case = Case(
+    return Case(
         requirement=requirement_of(job),
         generation=job.generation,
         testing=job.testing,
@@ -26,4 +31,3 @@ async def judge(services: Services, log: JobLog) -> None:
         earlier=job.earlier,
         baseline=job.baseline,
     )
-    log.append(EvidenceJudged(judge_case(case), job.round))

@@ -125,7 +125,7 @@ async def _compared_and_red(
     services: Services, log: JobLog, trees: Trees, testing: CodeTesting, form: ReportForm
 ) -> tuple[TestChanges, tuple[str, ...], TestRun]:
     """What changed of the tests, the new ones, and their run on the base: none of it waits for the whole suite."""
-    changes = await _compare(services, log, trees)
+    changes = await compare(services, log, trees.base, trees.head, trees.test_paths)
     ids = tuple(case.id for case in with_undeclared(testing, changes.new).cases)
     if not ids:
         return changes, ids, NO_TESTS
@@ -185,12 +185,15 @@ async def _unseen(services: Services, log: JobLog, trees: Trees) -> tuple[str, .
         return await services.inspector.importing(before.path, missing, trees.touched)
 
 
-async def _compare(services: Services, log: JobLog, trees: Trees) -> TestChanges:
+async def compare(
+    services: Services, log: JobLog, base: str, head: str, test_paths: Sequence[str]
+) -> TestChanges:
+    """What a change does to test functions, and to what supports them."""
     async with (
-        services.checkouts.clean(log.id, trees.base, trees.base) as before,
-        services.checkouts.clean(log.id, trees.head, trees.base) as after,
+        services.checkouts.clean(log.id, base, base) as before,
+        services.checkouts.clean(log.id, head, base) as after,
     ):
-        return await services.inspector.compare_tests(before.path, after.path, trees.test_paths)
+        return await services.inspector.compare_tests(before.path, after.path, test_paths)
 
 
 async def _red_run(

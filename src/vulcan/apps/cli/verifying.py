@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vulcan.application.verification import Proposal, Verification
-from vulcan.apps.cli.common import blind_option, open_vulcan
+from vulcan.apps.cli.common import blind_option, open_vulcan, overrides_from
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.apps.cli.wording import gate_lines
+from vulcan.apps.cli.work import code_of, until_stopped
 from vulcan.domain.errors import UserError
 from vulcan.domain.events import BaseTestsRun, JobRequested
 from vulcan.domain.evidence import Finding
+
+if TYPE_CHECKING:
+    from vulcan.application.verification import Proposal, Verification
 
 MOST_FINDINGS = 12
 STEPS: dict[type, str] = {
@@ -64,12 +65,17 @@ def verify(
     What is judged is a folder with its uncommitted files, or a branch. The project's tests must still hold, new ones must fail
     without the change and pass with it, and notice small changes of it. Exit code 0 only if all holds, 3 if not.
     """
-    from vulcan.apps.cli.common import overrides_from
-
     proposal = _proposal(what, base, instruction, changed_tests, blind=blind)
     vulcan = open_vulcan(proposal.repository, overrides_from(options))
-    with _cancelled_as_asked():
-        seen = asyncio.run(vulcan.verifier.verify(proposal, [_Progress(quiet=as_json)]))
+    found: list[Verification] = []
+
+    async def judge() -> None:
+        found.append(await vulcan.verifier.verify(proposal, [_Progress(quiet=as_json)]))
+
+    if stopped := asyncio.run(until_stopped(judge())):
+        click.echo("stopped; nothing is kept", err=True)
+        sys.exit(code_of(stopped))
+    (seen,) = found
     if as_json:
         from vulcan.application.attestation import statement_of
 
@@ -79,19 +85,11 @@ def verify(
     sys.exit(ExitCode.DONE if seen.verdict.proven else ExitCode.NOT_PROVEN)
 
 
-@contextlib.contextmanager
-def _cancelled_as_asked() -> Iterator[None]:
-    """Ctrl-C ends it; what it made is removed, and nothing is left to resume."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("stopped; nothing is kept", err=True)
-        sys.exit(ExitCode.PAUSED)
-
-
 def _proposal(
     what: str, base: str, instruction: Path | None, changed_tests: tuple[str, ...], *, blind: bool
 ) -> Proposal:
+    from vulcan.application.verification import Proposal
+
     path = Path(what)
     folder = path.is_dir()
     text = ""

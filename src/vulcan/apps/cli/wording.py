@@ -7,13 +7,12 @@ from typing import Any
 
 from vulcan.apps.cli.safe import one_line, safe
 from vulcan.domain import events as e
-from vulcan.domain.evidence import DEMANDS, MUTATION, Answer, Severity, Verdict
-from vulcan.domain.gates import existing_tests
+from vulcan.domain.evidence import DEMANDS, EXISTING_TESTS, MUTATION, Answer, Severity, Verdict
 from vulcan.domain.testing import Outcome, TestRun
 
 MARKS = {Answer.HOLDS: "✓", Answer.BROKEN: "✗", Answer.NOT_SEEN: "?"}
 
-LONGEST = {DEMANDS: 2_000, MUTATION: 1_000, existing_tests.NAME: 400}
+LONGEST = {DEMANDS: 2_000, MUTATION: 1_000, EXISTING_TESTS: 400}
 """Characters of what a gate saw, where they are not 160: which demands are not shown is never cut short."""
 
 Words = Callable[[Any], str | None]

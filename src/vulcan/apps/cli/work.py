@@ -254,9 +254,9 @@ def _work(vulcan: Vulcan, job: str, view: View, shown: int) -> int:
         for stored in vulcan.jobs.queries.events(job, shown):
             view.saw(stored)
         observers = [_Onward(view, state.seq), *watchers]
-        stopped = asyncio.run(_until_stopped(vulcan.jobs.runner.run(job, observers)))
+        stopped = asyncio.run(until_stopped(vulcan.jobs.runner.run(job, observers)))
     if stopped:
-        return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
+        return code_of(stopped)
     return exit_code(describe(vulcan.jobs.queries.job(job)))
 
 
@@ -303,7 +303,12 @@ class _Onward:
             signal.raise_signal(signal.SIGTERM)
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> int:
+def code_of(stopped: int) -> int:
+    """The exit code after a signal."""
+    return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
+
+
+async def until_stopped(work: Coroutine[Any, Any, None]) -> int:
     """Do the work; returns the signal that stopped it, or 0."""
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)

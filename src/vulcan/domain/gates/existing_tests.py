@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vulcan.domain.baseline import Baseline, exists, first_cause, same_cause
-from vulcan.domain.evidence import Finding, GateResult, Owner
+from vulcan.domain.evidence import EXISTING_TESTS, Finding, GateResult, Owner
 from vulcan.domain.gates.case import Case
 from vulcan.domain.testing import Outcome, TestResult, without_parameters
 
-NAME = "existing tests"
+NAME = EXISTING_TESTS
 SHOWN = 5
 BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 

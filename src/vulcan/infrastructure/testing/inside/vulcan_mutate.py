@@ -5,11 +5,12 @@ mutant is put into a fork of its own, where the tests that reach it run, the fas
 import only (constants, defaults, class bodies), or ran before the first test, gets a process of its own.
 
 Settings, beside those of vulcan_common: mutation, an object of lines (by path), most (mutants), seconds (for all of
-them), and in a process for a single mutant path and only (its number).
+them), and in a process for a single mutant only, an object of path and source (the file that has its source).
 """
 
 import contextlib
 import functools
+import gc
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 
@@ -88,9 +90,8 @@ class Child:
         self.deadline = time.monotonic() + seconds
         self.pipe, write = os.pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of threads of plug-ins; the first fork shows whether all runs without
+            # Of forks beside threads of plug-ins: the first fork shows whether all runs without them.
+            warnings.simplefilter("ignore")
             self.pid = os.fork()
         if self.pid == 0:
             _work(work, write)
@@ -216,12 +217,12 @@ class Mutation:
     def pytest_runtestloop(self, session):
         hits = {path: set(lines) for path, lines in vulcan_common.HITS.items()}
         sys.settrace(None)
-        vulcan_common.threading.settrace(None)
+        threading.settrace(None)
         vulcan_swap.find_live(self.modules)
-        vulcan_swap.gc.freeze()
+        gc.freeze()
         collected = time.monotonic() - self.start
         limit = SETTINGS["test_timeout"] * len(session.items)
-        work = lambda: seen(session, self.modules, self._lines())  # noqa: E731
+        work = functools.partial(seen, session, self.modules, self._lines())
         ((_, tests),) = in_children([("", work, max(1.0, min(limit, ASKED["seconds"])))], 1)
         if not isinstance(tests, list):
             told = tests["error"] if tests else "they took too long, or ended the process"
@@ -446,8 +447,10 @@ def fresh(mutant, names):
     """How one mutant fares when the whole project is loaded with it; runs in a child, which ends it in time."""
     module, change = mutant
     with tempfile.TemporaryDirectory() as folder:
-        only = {"path": module.path, "start": change.start, "end": change.end, "line": change.line}
-        asked = dict(ASKED, only=dict(only, operator=change.operator))
+        source = os.path.join(folder, "source")
+        with open(source, "wb") as file:
+            file.write(change.in_source(module.source))
+        asked = dict(ASKED, only={"path": module.path, "source": source})
         settings = dict(
             SETTINGS, report=os.path.join(folder, "report"), ids=names, mutation=asked, measure={}
         )
@@ -461,17 +464,13 @@ def load_with(only):
     """Let the import system load one file with its mutant."""
     from importlib import machinery
 
-    module = module_of(os.path.relpath(only["path"], vulcan_common.ROOT))
-    (mutant,) = [
-        m
-        for m in vulcan_mutants.mutants(module.source, [only["line"]])
-        if (m.start, m.end, m.operator) == (only["start"], only["end"], only["operator"])
-    ][:1]
-    source, usual = mutant.in_source(module.source), machinery.SourceFileLoader.get_code
+    with open(only["source"], "rb") as file:
+        source = file.read()
+    usual = machinery.SourceFileLoader.get_code
 
     def get_code(self, name):
-        if os.path.abspath(self.get_filename(name)) == module.path:
-            return compile(source, module.path, "exec", dont_inherit=True)
+        if os.path.abspath(self.get_filename(name)) == only["path"]:
+            return compile(source, only["path"], "exec", dont_inherit=True)
         return usual(self, name)
 
     machinery.SourceFileLoader.get_code = get_code
