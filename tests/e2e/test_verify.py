@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -228,3 +233,21 @@ def test_too_few_tests_are_said_before_anything_else(cli: Cli, reachable: Path) 
     write(project, {"a.py": "A = 2\n"})
     assert "--blind" in cli("verify", str(project), code=2)
     assert "DOES NOT HOLD" in cli("verify", str(project), "--blind", code=3)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_and_leaves_nothing(
+    home: Path, project: Path, number: signal.Signals, code: int
+) -> None:
+    write(project, {"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(60)\n"})
+    argv = [sys.executable, "-m", "vulcan", "verify", str(project)]
+    variables = os.environ | {"VULCAN_HOME": str(home)}
+    with subprocess.Popen(argv, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "without the change" in process.stderr.readline()
+        assert "with it" in process.stderr.readline()
+        time.sleep(1)
+        process.send_signal(number)
+        assert process.wait(30) == code
+        assert "nothing is kept" in process.stderr.read()
+    assert not list((home / "jobs").iterdir())
