@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,7 @@ from vulcan.apps.cli.common import job_options, open_vulcan, overrides_from, per
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.rows import FaultRow, SetupRow, StepRow, emit
 from vulcan.apps.cli.safe import one_line, safe
-from vulcan.apps.cli.work import TERMINATED
+from vulcan.apps.cli.stopping import Stopped, until_stopped
 from vulcan.domain.environment import Recipe, ReportForm
 from vulcan.domain.errors import BudgetExceeded, ModelUnavailable, UserError
 
@@ -128,36 +126,19 @@ def setup(
     sys.exit(_run(vulcan, state.root, state.head, named, tell, write=write))
 
 
-async def _until_stopped(work: Coroutine[Any, Any, Proven]) -> Proven | int:
-    """What the work comes to, or the signal that stopped it; what it has begun is cleared up first."""
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-    caught: list[int] = []
-
-    def stop(number: int) -> None:
-        caught.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return caught[0]
-
-
 def _run(vulcan: Vulcan, root: Path, commit: str, named: Recipe | None, tell: Teller, *, write: bool) -> int:
     finder = vulcan.setup.finder(root, commit, named, tell)
     try:
-        proven = asyncio.run(_until_stopped(finder.find(vulcan.setup.engineering(root, commit, person()))))
+        proven = asyncio.run(until_stopped(finder.find(vulcan.setup.engineering(root, commit, person()))))
     except BudgetExceeded as error:
         tell("stop", error.message)
         say(error.hint)
         return ExitCode.OVER_BUDGET
     except ModelUnavailable as error:
         raise ModelUnavailable(error.message, hint=AGAIN) from error
-    if isinstance(proven, int):
+    if isinstance(proven, Stopped):
         say(STOPPED)
-        return TERMINATED if proven == signal.SIGTERM else ExitCode.PAUSED
+        return proven.exit_code
     toml = vulcan.setup.recipe_toml(proven.recipe) if proven.counts else ""
     written = vulcan.setup.write_recipe(root, proven.recipe) if write and proven.counts else ""
     tell.end(proven, toml, written)

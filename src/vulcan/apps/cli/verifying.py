@@ -13,8 +13,8 @@ import click
 from vulcan.apps.cli.common import blind_option, open_vulcan, overrides_from
 from vulcan.apps.cli.outcomes import ExitCode
 from vulcan.apps.cli.safe import one_line, safe
+from vulcan.apps.cli.stopping import Stopped, until_stopped
 from vulcan.apps.cli.wording import gate_lines
-from vulcan.apps.cli.work import code_of, until_stopped
 from vulcan.domain.errors import UserError
 from vulcan.domain.events import BaseTestsRun, JobRequested
 from vulcan.domain.evidence import Finding
@@ -67,15 +67,10 @@ def verify(
     """
     proposal = _proposal(what, base, instruction, changed_tests, blind=blind)
     vulcan = open_vulcan(proposal.repository, overrides_from(options))
-    found: list[Verification] = []
-
-    async def judge() -> None:
-        found.append(await vulcan.verifier.verify(proposal, [_Progress(quiet=as_json)]))
-
-    if stopped := asyncio.run(until_stopped(judge())):
+    seen = asyncio.run(until_stopped(vulcan.verifier.verify(proposal, [_Progress(quiet=as_json)])))
+    if isinstance(seen, Stopped):
         click.echo("stopped; nothing is kept", err=True)
-        sys.exit(code_of(stopped))
-    (seen,) = found
+        sys.exit(seen.exit_code)
     if as_json:
         from vulcan.application.attestation import statement_of
 

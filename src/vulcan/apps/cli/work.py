@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from vulcan.apps.cli.common import blind_option, job_options, open_vulcan, overr
 from vulcan.apps.cli.completing import JOB
 from vulcan.apps.cli.outcomes import ExitCode, exit_code
 from vulcan.apps.cli.safe import safe
+from vulcan.apps.cli.stopping import Stopped, until_stopped
 from vulcan.apps.cli.views import View, choose_view
 from vulcan.domain.budget import Budget
 from vulcan.domain.errors import UserError
@@ -28,8 +29,6 @@ from vulcan.domain.job import Job, Waiting, WaitingFor
 if TYPE_CHECKING:
     from vulcan.application.api import Vulcan
     from vulcan.application.ports import Observer
-
-TERMINATED = 143
 
 
 @click.command()
@@ -255,8 +254,8 @@ def _work(vulcan: Vulcan, job: str, view: View, shown: int) -> int:
             view.saw(stored)
         observers = [_Onward(view, state.seq), *watchers]
         stopped = asyncio.run(until_stopped(vulcan.jobs.runner.run(job, observers)))
-    if stopped:
-        return code_of(stopped)
+    if isinstance(stopped, Stopped):
+        return stopped.exit_code
     return exit_code(describe(vulcan.jobs.queries.job(job)))
 
 
@@ -301,31 +300,6 @@ class _Onward:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             signal.raise_signal(signal.SIGTERM)
-
-
-def code_of(stopped: int) -> int:
-    """The exit code after a signal."""
-    return TERMINATED if stopped == signal.SIGTERM else ExitCode.PAUSED
-
-
-async def until_stopped(work: Coroutine[Any, Any, None]) -> int:
-    """Do the work; returns the signal that stopped it, or 0."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(work)
-    caught: list[int] = []
-
-    def stop(number: int) -> None:
-        if caught:  # the second Ctrl-C does not wait for anything
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        caught.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    return caught[0] if caught else 0
 
 
 ACTION_LINES = {
